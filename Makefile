@@ -1,0 +1,29 @@
+# `make run` starts the product, `make test` proves it; `make help` lists the rest.
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+STAMP := .venv/.installed-$(shell cat requirements/dev.txt requirements/tools.txt 2>/dev/null | sha256sum | cut -c1-16)
+
+.DEFAULT_GOAL := help
+
+$(STAMP):
+	@echo "Setting up the environment (once) ..."
+	@test -x .venv-tools/bin/uv || ($(PYTHON) -m venv .venv-tools && .venv-tools/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements/tools.txt)
+	@test -x $(BIN)/python || UV_PYTHON_DOWNLOADS=never .venv-tools/bin/uv venv -q --python $(PYTHON) .venv
+	@VIRTUAL_ENV=.venv .venv-tools/bin/uv pip sync -q --require-hashes requirements/dev.txt
+	@rm -f .venv/.installed-* && touch $@
+
+.PHONY: setup
+setup: $(STAMP) ## Create the environment
+
+.PHONY: lock
+lock: ## Resolve the dependencies anew into requirements/*.txt
+	@test -x .venv-tools/bin/uv || ($(PYTHON) -m venv .venv-tools && .venv-tools/bin/pip install -q 'uv==0.13.*')
+	@echo 'uv==0.13.*' | .venv-tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/tools.txt -
+	@.venv-tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements/runtime.txt
+	@.venv-tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.txt
+	@.venv-tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --group services -o requirements/services.txt
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16

@@ -1,0 +1,76 @@
+"""The only reader of the process environment. Every name the product understands is here, with its meaning."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+import environ
+
+_read = environ.Env()
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What the operator said. Empty strings mean "not said"."""
+
+    data_dir: Path  # AUTERITY_DATA_DIR: where the embedded mode keeps its database, outbox and keys
+    secret_key: str  # AUTERITY_SECRET_KEY: signs sessions and tokens; made and kept in data_dir when not said
+    debug: bool  # AUTERITY_DEBUG
+    allowed_hosts: list[str]  # AUTERITY_ALLOWED_HOSTS: comma list
+    public_url: str  # AUTERITY_PUBLIC_URL: how browsers reach this server, for links in mails
+    port: int  # PORT
+    database_url: str  # DATABASE_URL: PostgreSQL; empty = embedded SQLite
+    redis_url: str  # REDIS_URL: broker, live updates, cache; empty = inside the process
+    broker_url: str  # AUTERITY_BROKER_URL: another broker than REDIS_URL, e.g. amqp://
+    openai_api_key: str  # OPENAI_API_KEY
+    openai_base_url: str  # OPENAI_BASE_URL: any OpenAI-compatible server
+    openai_model: str  # AUTERITY_DEFAULT_MODEL: the model used when a node names none
+    smtp_url: str  # AUTERITY_SMTP_URL: smtp://user:password@host:port, smtp+tls:// or smtps://
+    mail_from: str  # AUTERITY_MAIL_FROM
+    egress_allow: list[str]  # AUTERITY_EGRESS_ALLOW: hosts or networks that outgoing calls may reach although private
+    cors_origins: list[str]  # AUTERITY_CORS_ORIGINS: browser origins that may call the API
+
+
+def read() -> Environment:
+    """Read the process environment once, at start-up. Raises `environ.ImproperlyConfigured` on a malformed value."""
+    data_dir = Path(_read.str("AUTERITY_DATA_DIR", str(ROOT / ".data"))).resolve()
+    return Environment(
+        data_dir=data_dir,
+        secret_key=_read.str("AUTERITY_SECRET_KEY", "") or _kept_secret(data_dir),
+        debug=_read.bool("AUTERITY_DEBUG", False),
+        allowed_hosts=_read.list("AUTERITY_ALLOWED_HOSTS", default=[]),
+        public_url=_read.str("AUTERITY_PUBLIC_URL", "").rstrip("/"),
+        port=_read.int("PORT", 8000),
+        database_url=_read.str("DATABASE_URL", ""),
+        redis_url=_read.str("REDIS_URL", ""),
+        broker_url=_read.str("AUTERITY_BROKER_URL", ""),
+        openai_api_key=_read.str("OPENAI_API_KEY", ""),
+        openai_base_url=_read.str("OPENAI_BASE_URL", ""),
+        openai_model=_read.str("AUTERITY_DEFAULT_MODEL", ""),
+        smtp_url=_read.str("AUTERITY_SMTP_URL", ""),
+        mail_from=_read.str("AUTERITY_MAIL_FROM", "Auterity <no-reply@auterity.local>"),
+        egress_allow=_read.list("AUTERITY_EGRESS_ALLOW", default=[]),
+        cors_origins=_read.list("AUTERITY_CORS_ORIGINS", default=[]),
+    )
+
+
+def _kept_secret(data_dir: Path) -> str:
+    """A random key made on the first start and kept beside the embedded database, readable by its owner only."""
+    path = data_dir / "secret_key"
+    if path.exists():
+        return path.read_text().strip()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    made = data_dir / f"secret_key.{secrets.token_hex(4)}"
+    made.touch(mode=0o600)
+    made.write_text(secrets.token_urlsafe(48))
+    try:
+        path.hardlink_to(made)  # Two processes may start at once; the first link wins and both read it.
+    except FileExistsError:
+        pass
+    finally:
+        made.unlink()
+    return path.read_text().strip()

@@ -1,0 +1,102 @@
+"""Who acts, and what they may do. The one permission list, and the built-in roles as sets over it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+from auterity.kernel.errors import PermissionDenied
+
+
+class Permission(StrEnum):
+    """`resource:action`, alphabetical. 001 documents workflow:read, workflow:create, ai:route and metrics:read."""
+
+    AI_PROCESS = "ai:process"
+    AI_ROUTE = "ai:route"
+    EXECUTION_READ = "execution:read"
+    INTEGRATION_READ = "integration:read"
+    LOGS_READ = "logs:read"
+    METRICS_READ = "metrics:read"
+    ORGANIZATION_MANAGE = "organization:manage"
+    ORGANIZATION_READ = "organization:read"
+    TEMPLATE_CREATE = "template:create"
+    TEMPLATE_DELETE = "template:delete"
+    TEMPLATE_READ = "template:read"
+    TEMPLATE_UPDATE = "template:update"
+    WORKFLOW_CREATE = "workflow:create"
+    WORKFLOW_DELETE = "workflow:delete"
+    WORKFLOW_EXECUTE = "workflow:execute"
+    WORKFLOW_READ = "workflow:read"
+    WORKFLOW_UPDATE = "workflow:update"
+
+
+class Role(StrEnum):
+    """Lowest to highest. 001 shows `user` for an ordinary member; see `shown_roles`."""
+
+    VIEWER = "viewer"
+    MEMBER = "member"
+    MANAGER = "manager"
+    ADMIN = "admin"
+
+
+_VIEWER = {
+    Permission.EXECUTION_READ,
+    Permission.LOGS_READ,
+    Permission.ORGANIZATION_READ,
+    Permission.TEMPLATE_READ,
+    Permission.WORKFLOW_READ,
+}
+_MEMBER = _VIEWER | {
+    Permission.AI_PROCESS,
+    Permission.INTEGRATION_READ,
+    Permission.TEMPLATE_CREATE,
+    Permission.WORKFLOW_CREATE,
+    Permission.WORKFLOW_EXECUTE,
+    Permission.WORKFLOW_UPDATE,
+}
+_MANAGER = _MEMBER | {
+    Permission.AI_ROUTE,
+    Permission.METRICS_READ,
+    Permission.TEMPLATE_DELETE,
+    Permission.TEMPLATE_UPDATE,
+    Permission.WORKFLOW_DELETE,
+}
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: frozenset(_VIEWER),
+    Role.MEMBER: frozenset(_MEMBER),
+    Role.MANAGER: frozenset(_MANAGER),
+    Role.ADMIN: frozenset(Permission),
+}
+
+
+def shown_roles(role: Role) -> list[str]:
+    """The list the documents show: an ordinary member is `user`; whoever has more shows both (001, Get Current User)."""
+    if role is Role.VIEWER:
+        return ["viewer"]
+    return ["user"] if role is Role.MEMBER else ["user", role.value]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Somebody (or some process) acting inside one organization, with rights read at this moment, not from a token."""
+
+    user_id: UUID
+    organization_id: UUID
+    role: Role
+    permissions: frozenset[Permission]
+    email: str = ""
+    session_id: UUID | None = field(default=None, compare=False)
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+
+def require(actor: Actor, permission: Permission) -> None:
+    """Raise `PermissionDenied` unless the actor holds the permission."""
+    if not actor.may(permission):
+        raise PermissionDenied(
+            f"This needs the permission {permission.value}; your role {actor.role.value} does not have it.",
+            required=permission.value,
+        )

@@ -1,0 +1,116 @@
+"""What is happening now, from whoever commits it to whoever watches. A hint too: the database can replay every line.
+
+A topic's facts are published once and reach every process that has somebody watching it, where they are handed out on the
+server's own event loop. Embedded, that is a call inside the process; with Redis, one subscription a process and topic.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import orjson
+import structlog
+from django.conf import settings
+
+log = structlog.get_logger(__name__)
+
+Fact = dict[str, Any]
+Watcher = Callable[[Fact], None]
+
+_PREFIX = "aut:live:"
+_AWAY_SECONDS = 5.0
+
+
+class LiveBus:
+    """One a process. `publish` may be called from any thread; `watch` and `unwatch` from the server's event loop."""
+
+    def __init__(self) -> None:
+        self._watchers: dict[str, set[Watcher]] = defaultdict(set)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._sender: Any = None
+        self._away_until = 0.0
+        self._lock = threading.Lock()
+        self._pubsub: Any = None
+        self._reader: asyncio.Task[None] | None = None
+
+    def publish(self, facts: Iterable[tuple[str, Fact]]) -> None:
+        """Tell the watchers of each topic. Never raises: who misses a fact reads it from the database."""
+        if not settings.REDIS_URL:
+            loop = self._loop
+            if loop is not None and self._watchers and not loop.is_closed():
+                loop.call_soon_threadsafe(self._hand_out_all, list(facts))
+            return
+        if time.monotonic() < self._away_until:
+            return
+        try:
+            self._publish_to_redis(facts)
+        except Exception as error:  # noqa: BLE001
+            # Whatever the Redis client raises: watchers refetch, and the next commits do not wait for a dead server.
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+            log.warning("live_updates_away", error=type(error).__name__)
+
+    async def watch(self, topic: str, watcher: Watcher) -> None:
+        """Call `watcher` with every later fact of the topic, on the event loop this is awaited on."""
+        self._loop = asyncio.get_running_loop()
+        first = not self._watchers[topic]
+        self._watchers[topic].add(watcher)
+        if settings.REDIS_URL and first:
+            await (await self._subscriber()).subscribe(_PREFIX + topic)
+            if self._reader is None or self._reader.done():
+                self._reader = asyncio.create_task(self._read())
+
+    async def unwatch(self, topic: str, watcher: Watcher) -> None:
+        self._watchers[topic].discard(watcher)
+        if not self._watchers[topic]:
+            del self._watchers[topic]
+            if self._pubsub is not None:
+                await self._pubsub.unsubscribe(_PREFIX + topic)
+
+    # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _hand_out_all(self, facts: list[tuple[str, Fact]]) -> None:
+        for topic, fact in facts:
+            self._hand_out(topic, fact)
+
+    def _hand_out(self, topic: str, fact: Fact) -> None:
+        for watcher in list(self._watchers.get(topic, ())):
+            watcher(fact)
+
+    def _publish_to_redis(self, facts: Iterable[tuple[str, Fact]]) -> None:
+        import redis
+
+        with self._lock:
+            if self._sender is None:
+                self._sender = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=1)
+            pipeline = self._sender.pipeline(transaction=False)
+            for topic, fact in facts:
+                pipeline.publish(_PREFIX + topic, orjson.dumps(fact))
+            pipeline.execute()
+
+    async def _subscriber(self) -> Any:
+        if self._pubsub is None:
+            from redis import asyncio as aioredis
+
+            self._pubsub = aioredis.Redis.from_url(settings.REDIS_URL, health_check_interval=10).pubsub(
+                ignore_subscribe_messages=True
+            )
+        return self._pubsub
+
+    async def _read(self) -> None:
+        while self._watchers:
+            try:
+                message = await self._pubsub.get_message(timeout=5.0)
+                if message is not None:
+                    self._hand_out(message["channel"].decode().removeprefix(_PREFIX), orjson.loads(message["data"]))
+            except Exception as error:  # noqa: BLE001
+                # The subscription is renewed by the client itself once Redis is back; watchers poll meanwhile.
+                log.warning("live_updates_away", error=type(error).__name__)
+                await asyncio.sleep(1.0)
+
+
+LIVE = LiveBus()

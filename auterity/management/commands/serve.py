@@ -1,0 +1,39 @@
+"""`manage.py serve`: the web server, with the worker inside it when embedded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from api.sockets import MAX_FRAME_BYTES
+from auterity import env
+
+
+class Command(BaseCommand):
+    help = "Serve HTTP and sockets. Embedded (no DATABASE_URL), the worker runs in the same process."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=env.read().port)
+        parser.add_argument("--workers", type=int, default=1)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.EMBEDDED and options["workers"] > 1:
+            raise CommandError("The embedded mode is one process. Set DATABASE_URL and REDIS_URL to serve with several.")
+        uvicorn.run(
+            "auterity.asgi:application",
+            host=options["host"],
+            port=options["port"],
+            workers=options["workers"],
+            log_level="warning",
+            access_log=False,
+            ws_max_size=MAX_FRAME_BYTES,
+            ws_per_message_deflate=False,
+            ws_ping_interval=25,
+            ws_ping_timeout=60,
+            timeout_graceful_shutdown=20,
+            server_header=False,
+        )

@@ -1,0 +1,27 @@
+"""For the tests: as the product runs, with cheap password hashing, a throw-away data folder and short leases."""
+
+import tempfile
+from pathlib import Path
+
+from auterity.settings.base import *  # noqa: F403  Django's own way of building one settings module on another.
+from auterity.settings.base import DATABASES, ENGINE
+
+_data = Path(tempfile.mkdtemp(prefix="auterity-test-"))
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+OUTBOX_DIR = _data / "outbox"
+STATIC_ROOT = _data / "static"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    # A file, not memory: the tests use several threads and processes on one database, as the product does.
+    DATABASES["default"]["NAME"] = str(_data / "live.sqlite3")
+    DATABASES["default"]["TEST"] = {"NAME": str(_data / "test.sqlite3")}
+else:
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": 30, "timeout": 10}
+ENGINE = {**ENGINE, "lease_seconds": 3.0, "poll_seconds": 0.1}
+OPENAI_API_KEY = ""
+OPENAI_BASE_URL = ""
+SMTP_URL = ""
