@@ -1,0 +1,64 @@
+"""The words an expression may use, and what to say about others. Source: `schemas/node_configs.yaml`, "Names"."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from engine.expression_cel import METHODS
+from engine.expression_functions import FUNCTIONS
+from engine.expression_tokens import Token
+
+FIXED = frozenset(
+    ["input", "inputs", "context", "steps", "execution", "workflow", "organization", "now", "item", "index"]
+)
+"""The names that are no inputs."""
+
+MACROS = {"map": (2, 3), "filter": (2, 2), "all": (2, 2), "exists": (2, 2), "exists_one": (2, 2)}
+"""Methods that loop, and how many arguments they take."""
+
+MAX_NESTING = 32
+
+CONSTANTS = frozenset(["true", "false", "null"])
+_CONVERSIONS = frozenset(["bool", "bytes", "double", "duration", "int", "string", "timestamp", "type", "uint"])
+TYPES = _CONVERSIONS | {"list", "map", "null_type"}
+CEL_FUNCTIONS = _CONVERSIONS | {"dyn", "matches", "size"}
+_PARTS = ["Date", "DayOfMonth", "DayOfWeek", "DayOfYear", "FullYear", "Hours", "Milliseconds", "Minutes", "Month"]
+_PARTS_OF_TIME = frozenset(f"get{part}" for part in [*_PARTS, "Seconds"])
+MATHEMATICS = frozenset(["greatest", "least", "ceil", "floor", "round", "trunc", "abs", "sign", "sqrt"])
+CEL_METHODS = _PARTS_OF_TIME | {"contains", "endsWith", "matches", "size", "startsWith"}
+PREFIX = frozenset(["-", "!"])
+_WORDS = {"and": "&&", "or": "||", "not": "!", "is": "==", "AND": "&&", "OR": "||", "NOT": "!"}
+GROWING = frozenset(["replace", "join", "format", "split", "json", "text"])
+
+
+def numbered(least: int, most: int, noun: str) -> str:
+    amount = str(least) if least == most else f"{least} to {most}"
+    return f"{amount} {noun}{'s' if most > 1 else ''}"
+
+
+def side_by_side(token: Token) -> str:
+    if token.text in _WORDS:
+        return f"Write {_WORDS[token.text]} instead of '{token.text}'."
+    return f"An operator such as + or && is missing before {token.text[:40]}."
+
+
+def unknown_function(name: str) -> str:
+    known = sorted({*FUNCTIONS, *CEL_FUNCTIONS})
+    if name in MACROS or name in METHODS or name in CEL_METHODS:
+        return f"{name}() belongs behind a value, such as input.x.{name}(…)."
+    return f"There is no function {name}(); {_nearest(name, known)}"
+
+
+def unknown_mathematics(name: str) -> str:
+    return f"There is no math.{name}(); {_nearest(name, sorted(MATHEMATICS))}"
+
+
+def unknown_method(name: str) -> str:
+    if name in FUNCTIONS or name in CEL_FUNCTIONS:
+        return f"{name} is written around the value: {name}(x), not x.{name}()."
+    return f"There is no method {name}(); {_nearest(name, sorted({*METHODS, *CEL_METHODS, *MACROS}))}"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=3, cutoff=0.6)
+    return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."

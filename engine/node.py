@@ -1,0 +1,185 @@
+"""What a node type is: a pydantic `Config`, one `run` function, and a few facts about it.
+
+A node type is one file in `nodes/`:
+
+    class Config(NodeConfig):
+        text: str
+
+    @node("shout", title="Shout", config=Config)
+    def run(config: Config, step: Step) -> Outcome:
+        return Done({"text": config.text.upper()})
+
+`config` arrives rendered: every `{{ }}` in it is already replaced, except in fields typed `Bare` (expressions the node
+evaluates itself with `step.evaluate`) and `Literal_` (never a template).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Protocol, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from engine.ports import Ports, Usage
+from engine.registry import NODES
+
+OUT = "out"
+ERROR = "error"
+
+Bare = Annotated[str, Field(max_length=4096, json_schema_extra={"x-expression": True})]
+"""A bare expression, such as `input.amount > 100`. Not rendered; the node evaluates it."""
+
+Literal_ = Annotated[str, Field(json_schema_extra={"x-literal": True})]
+"""Text that is never a template, such as a secret."""
+
+
+class Effect(StrEnum):
+    """What repeating a step after a crash would mean (RELIABILITY, "Effects, four kinds")."""
+
+    PURE = "pure"  # recomputed freely; recorded at the next commit point
+    KEYED = "keyed"  # carries the step's stable key; the other side absorbs a repeat
+    REPEATABLE = "repeatable"  # not keyed, but a repeat harms nobody (an AI call costs twice)
+    UNKEYED = "unkeyed"  # never repeated blindly: looked up, else `on_unknown` decides
+
+
+class Retry(BaseModel):
+    """When a failed attempt is tried again. Back-off in seconds: `backoff_seconds * multiplier**n`, at most `max_seconds`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    max_attempts: int = Field(default=1, ge=1, le=20)
+    backoff_seconds: float = Field(default=1, ge=0, le=86_400)
+    multiplier: float = Field(default=2, ge=1, le=10)
+    max_seconds: float = Field(default=300, ge=0, le=604_800)
+    jitter: bool = True
+    on: list[Literal["timeout", "unavailable", "rejected", "unknown_outcome"]] = ["timeout", "unavailable"]
+
+
+class NodeConfig(BaseModel):
+    """Base of every node's configuration: the settings that all nodes have (`schemas/node_configs.yaml`, "Every node")."""
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+    retry: Retry = Retry()
+    timeout_seconds: float | None = Field(default=None, gt=0, le=86_400)
+    on_error: Literal["fail", "continue", "route"] = "fail"
+    on_unknown: Literal["fail", "retry"] = "fail"
+    output_schema: Annotated[dict[str, Any] | None, Field(json_schema_extra={"x-literal": True})] = None
+    sensitive: list[str] = []
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The step succeeded. `port` is the port its execution leaves by."""
+
+    output: Any
+    port: str = OUT
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The step failed. `code` is one of timeout, unavailable, rejected, unknown_outcome, expression, config, output, internal."""
+
+    code: str
+    message: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+Outcome = Done | Failed
+
+
+class Step(Protocol):
+    """What a running node sees."""
+
+    key: str  # stable idempotency key: execution/node/iteration
+    node_id: str
+    attempt: int  # counts from 1
+    timeout: float  # seconds this attempt may take
+    now: str  # RFC 3339, fixed for the step: a retry sees the same one
+    input: Any  # what arrives at this node
+    inputs: Mapping[str, Any]  # the execution's inputs over the variables' defaults
+    ports: Ports
+
+    def evaluate(self, expression: str) -> Any:
+        """The value of a bare expression. Raises `engine.expressions.ExpressionError`."""
+        ...
+
+    def render(self, template: str, data: Mapping[str, Any], escape: Callable[[str], str] | None = None) -> str:
+        """A text whose `{{ }}` read only `data`, each value passed through `escape`. Raises ExpressionError."""
+        ...
+
+    def log(self, level: Literal["debug", "info", "warning", "error"], message: str, **data: Any) -> None:
+        """Add a line to the execution's log."""
+        ...
+
+
+_AnyConfig = TypeVar("_AnyConfig", bound=NodeConfig)
+Run = Callable[[Any, Step], Outcome]
+
+
+@dataclass(frozen=True, slots=True)
+class NodeType:
+    """A registered node type. `outputs` names its ports, or reads them from a configuration that defines its own."""
+
+    name: str
+    title: str
+    config: type[NodeConfig]
+    run: Run
+    effect: Effect
+    summary: str
+    outputs: Callable[[NodeConfig], Sequence[str]]
+    trigger: bool
+    aliases: tuple[str, ...]
+    default_timeout: float
+    check: Callable[[Any], list[tuple[str, str]]] | None
+    lookup: Callable[[Any, Step], Outcome | None] | None
+
+    @property
+    def pure(self) -> bool:
+        return self.effect is Effect.PURE
+
+
+def node(
+    name: str,
+    *,
+    title: str,
+    config: type[_AnyConfig],
+    effect: Effect = Effect.PURE,
+    outputs: Sequence[str] | Callable[[_AnyConfig], Sequence[str]] = (OUT,),
+    trigger: bool = False,
+    aliases: tuple[str, ...] = (),
+    default_timeout: float = 30.0,
+    check: Callable[[_AnyConfig], list[tuple[str, str]]] | None = None,
+    lookup: Callable[[_AnyConfig, Step], Outcome | None] | None = None,
+) -> Callable[[Callable[[_AnyConfig, Step], Outcome]], Callable[[_AnyConfig, Step], Outcome]]:
+    """Register a node type.
+
+    `check` finds, at save time, problems that pydantic cannot: pairs of (field, message). `lookup` asks the other side after a
+    crash whether the step took effect: the outcome if it did, None if it surely did not; it raises `Unknown` if nobody can tell.
+
+    Raises `engine.registry.DuplicateNode` when the name or an alias is taken.
+    """
+    def register(run: Callable[[_AnyConfig, Step], Outcome]) -> Callable[[_AnyConfig, Step], Outcome]:
+        ports: Callable[[Any], Sequence[str]] = outputs if callable(outputs) else lambda _config: tuple(outputs)
+        NODES.add(
+            NodeType(
+                name=name,
+                title=title,
+                config=config,
+                run=run,
+                effect=effect,
+                summary=(run.__doc__ or title).strip().splitlines()[0],
+                outputs=ports,
+                trigger=trigger,
+                aliases=aliases,
+                default_timeout=default_timeout,
+                check=check,
+                lookup=lookup,
+            )
+        )
+        return run
+
+    return register
