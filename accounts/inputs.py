@@ -1,0 +1,113 @@
+"""What people type about themselves, made storable or refused with every problem at once."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from accounts.models import User, normal_email
+from auterity.kernel.access import Role
+from auterity.kernel.errors import FieldProblem, InvalidInput
+
+EMAIL_LENGTH = 254
+NAME_LENGTH = 150
+COMPANY_LENGTH = 200
+PASSWORD_LENGTH = 1024  # Bounds the work of hashing; nobody types more.
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person's checked and tidied fields."""
+
+    email: str
+    password: str = field(repr=False)
+    first_name: str
+    last_name: str
+    company: str | None
+
+
+def storable(text: str) -> bool:
+    """Whether databases and hashes take the text: no NUL, no half of a surrogate pair (JSON can carry both)."""
+    return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def person(*, email: str, password: str, first_name: str, last_name: str, company: str | None = None) -> Person:
+    """Check what a registration sends. Raises `InvalidInput` naming every field that is wrong."""
+    problems: list[FieldProblem] = []
+    checked = Person(
+        email=_email(email, problems),
+        password=password,
+        first_name=_text("first_name", first_name, NAME_LENGTH, problems),
+        last_name=_text("last_name", last_name, NAME_LENGTH, problems),
+        company=_text("company", company, COMPANY_LENGTH, problems) if company and company.strip() else None,
+    )
+    _check_password(checked, problems)
+    if problems:
+        raise InvalidInput(problems)
+    return checked
+
+
+def organization_name(name: str) -> str:
+    """Raises `InvalidInput` when the name is blank, longer than 200 or holds control characters."""
+    problems: list[FieldProblem] = []
+    name = _text("name", name, COMPANY_LENGTH, problems)
+    if problems:
+        raise InvalidInput(problems)
+    return name
+
+
+def role(names: Sequence[str]) -> Role:
+    """The highest of the roles a client names; `user` is the documents' word for a member. Raises `InvalidInput`."""
+    known = {"user": Role.MEMBER, **{role.value: role for role in Role}}
+    if not names:
+        raise InvalidInput.of("roles", "Name at least one role.", "required")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise InvalidInput.of("roles", f"Unknown role {unknown[0]!r}. Known are {', '.join(known)}.")
+    ranks = list(Role)
+    return max((known[name] for name in names), key=ranks.index)
+
+
+def _text(name: str, value: str, longest: int, problems: list[FieldProblem]) -> str:
+    value = value.strip()
+    if not value:
+        problems.append(FieldProblem(name, "This field must not be blank.", "required"))
+    elif len(value) > longest:
+        problems.append(FieldProblem(name, f"At most {longest} characters are allowed."))
+    elif not storable(value) or any(unicodedata.category(character) == "Cc" for character in value):
+        problems.append(FieldProblem(name, "Control characters are not allowed.", "format"))
+    return value
+
+
+def _email(value: str, problems: list[FieldProblem]) -> str:
+    value = normal_email(value)
+    if not value:
+        problems.append(FieldProblem("email", "This field must not be blank.", "required"))
+    elif len(value) > EMAIL_LENGTH:
+        problems.append(FieldProblem("email", f"At most {EMAIL_LENGTH} characters are allowed."))
+    else:
+        try:
+            validate_email(value)
+        except ValidationError:
+            problems.append(FieldProblem("email", "This is not a valid email address.", "format"))
+    return value
+
+
+def _check_password(person: Person, problems: list[FieldProblem]) -> None:
+    if not person.password:
+        problems.append(FieldProblem("password", "This field must not be blank.", "required"))
+    elif len(person.password) > PASSWORD_LENGTH:
+        problems.append(FieldProblem("password", f"At most {PASSWORD_LENGTH} characters are allowed."))
+    elif not storable(person.password):
+        problems.append(FieldProblem("password", "This password holds characters that cannot be stored.", "format"))
+    else:
+        owner = User(email=person.email, first_name=person.first_name, last_name=person.last_name)
+        try:
+            validate_password(person.password, owner)
+        except ValidationError as error:
+            problems += [FieldProblem("password", message) for message in error.messages]

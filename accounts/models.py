@@ -1,0 +1,143 @@
+"""People, organizations, who belongs where, and which logins are alive (000, "JWT Token Structure"; 001, Database)."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+
+from auterity.kernel.access import Role
+from auterity.kernel.models import Identified, Timestamped, uuid7
+
+
+def normal_email(email: str) -> str:
+    """The one spelling of an address that is stored and looked up: no outer blanks, compatible forms folded, lower."""
+    return unicodedata.normalize("NFKC", email).strip().lower()
+
+
+class Organization(Timestamped):
+    """A tenant. An inactive one lets nobody in."""
+
+    name = models.CharField(max_length=200)
+    is_personal = models.BooleanField(
+        default=False, help_text="Made at registration for somebody who named no company."
+    )
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "organizations"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes accounts. A client reaches `accounts.services.register`; these are for the command line and tests."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """Store an account with a hashed password (an unusable one when None)."""
+        user = self.model(email=normal_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        """An operator: may use the admin, belongs to no organization."""
+        return self.create_user(email, password, **{**fields, "is_staff": True, "is_superuser": True})
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=normal_email(username or ""))
+
+
+class User(Timestamped, AbstractBaseUser, PermissionsMixin):
+    """One person, known by the e-mail address. `token_version` rises when every token issued before must die."""
+
+    email = models.EmailField(max_length=254)
+    first_name = models.CharField(max_length=150)
+    last_name = models.CharField(max_length=150)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False, help_text="May use the operators' site.")
+    token_version = models.PositiveIntegerField(default=0, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["first_name", "last_name"]
+
+    class Meta:
+        db_table = "users"
+        # Stored in lower case, and unique: together, unique whatever the case, and one index serves the look-up too.
+        constraints = [
+            models.UniqueConstraint(fields=["email"], name="users_email_unique"),
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="users_email_lower"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def clean(self) -> None:
+        self.email = normal_email(self.email)
+
+
+class Membership(Timestamped):
+    """What one person may do in one organization. An inactive one is kept, for the history it appears in."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(
+        max_length=16, choices=[(role.value, role.value) for role in Role], default=Role.MEMBER.value
+    )
+    is_active = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "user_roles"
+        constraints = [
+            models.UniqueConstraint(fields=["user", "organization"], name="user_roles_user_organization_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} {self.user_id} of {self.organization_id}"
+
+
+class Session(Identified):
+    """One login, in one organization. Its id is the claim `sid`; ending it ends every token that came from it."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="sessions")
+    dialect = models.CharField(max_length=32)
+    expires_at = models.DateTimeField(db_index=True, help_text="Absolute: refreshing does not move it.")
+    last_seen_at = models.DateTimeField(help_text="The login, or the newest refresh.")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoke_reason = models.CharField(max_length=64, blank=True, default="")
+    user_agent = models.CharField(max_length=400, blank=True, default="")
+    address = models.CharField(max_length=64, blank=True, default="")
+
+    class Meta:
+        db_table = "sessions"
+
+    def __str__(self) -> str:
+        return f"{self.dialect} {self.id}"
+
+
+class RefreshToken(models.Model):
+    """A token that bought, or may still buy, one new access token. Its id is the claim `jti`.
+
+    A refresh token gets its row, unused, when it is issued. An access token that is used to refresh (001, "Token
+    Refresh") gets its row at that moment, already used, so that a second use is seen the same way.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="refresh_tokens")
+    used_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "refresh_tokens"
+
+    def __str__(self) -> str:
+        return str(self.id)

@@ -1,0 +1,59 @@
+"""Who the actor is, and who else belongs to the organization."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from accounts.errors import MemberNotFound
+from accounts.models import Membership, Organization, User
+from auterity.kernel.access import Actor, Permission, Role, require, shown_roles
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """001, "Get Current User". `company` is None for a personal organization; `permissions` are sorted."""
+
+    user: User
+    organization: Organization
+    role: Role
+    roles: list[str]
+    permissions: list[str]
+
+    @property
+    def company(self) -> str | None:
+        return None if self.organization.is_personal else self.organization.name
+
+
+def profile(actor: Actor) -> Profile:
+    """The actor, as stored now. Raises `MemberNotFound` when it is nobody of the organization. One query."""
+    member = _of(actor, actor.user_id)
+    role = Role(member.role)
+    return Profile(member.user, member.organization, role, shown_roles(role), sorted(actor.permissions))
+
+
+def organization(actor: Actor) -> Organization:
+    """The actor's organization; everybody in it may see its name."""
+    return Organization.objects.get(pk=actor.organization_id)
+
+
+def members(actor: Actor) -> QuerySet[Membership]:
+    """Everybody of the organization, inactive ones too, oldest first; lazily, with `user`. Needs organization:read."""
+    require(actor, Permission.ORGANIZATION_READ)
+    return Membership.objects.filter(organization_id=actor.organization_id).select_related("user").order_by("id")
+
+
+def member(actor: Actor, user_id: UUID) -> Membership:
+    """One of them. Raises `MemberNotFound`, also for a person of another organization."""
+    require(actor, Permission.ORGANIZATION_READ)
+    return _of(actor, user_id)
+
+
+def _of(actor: Actor, user_id: UUID) -> Membership:
+    rows = Membership.objects.filter(organization_id=actor.organization_id, user_id=user_id)
+    found = rows.select_related("user", "organization").first()
+    if found is None:
+        raise MemberNotFound
+    return found

@@ -1,0 +1,231 @@
+"""Registration, logins and tokens. Passwords are hashed before a transaction opens, never inside one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.contrib.auth.hashers import make_password
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts import inputs, sessions, tokens
+from accounts.errors import EmailTaken, NotAuthenticated, TokenExpired, TokenInvalid, WrongCredentials
+from accounts.models import Membership, Organization, RefreshToken, Session, User, normal_email
+from accounts.tokens import Standing, TokenKind
+from auterity.kernel.access import Actor, Role
+from auterity.kernel.errors import InvalidInput, PermissionDenied
+
+log = structlog.get_logger(__name__)
+
+CROSS_SYSTEM_LIFETIME = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A new person, already the admin of a new organization."""
+
+    user: User
+    organization: Organization
+    membership: Membership
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a login or a refresh gives. `expires_in` is in seconds.
+
+    `refresh_token` is None when an access token was used to refresh: the login's own refresh token stays good.
+    """
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
+    expires_in: int
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class CrossSystemToken:
+    token: str = field(repr=False)
+    expires_at: datetime
+    permissions: list[str]
+
+
+def register(*, email: str, password: str, first_name: str, last_name: str, company: str | None = None) -> Registered:
+    """Create an account and its organization, a personal one when no company is named (000 and 001, Register).
+
+    Raises `InvalidInput` with every wrong field, or `EmailTaken`.
+    """
+    person = inputs.person(email=email, password=password, first_name=first_name, last_name=last_name, company=company)
+    hashed = make_password(person.password)
+    with transaction.atomic():
+        user = new_user(person, hashed)
+        organization = Organization.objects.create(
+            name=person.company or f"{person.first_name}'s organization", is_personal=person.company is None
+        )
+        membership = Membership.objects.create(user=user, organization=organization, role=Role.ADMIN.value)
+    return Registered(user, organization, membership)
+
+
+def new_user(person: inputs.Person, hashed: str) -> User:
+    """Store a checked person under a hashed password. Raises `EmailTaken`, also when two come in the same moment."""
+    try:
+        with transaction.atomic():
+            return User.objects.create(
+                email=person.email, first_name=person.first_name, last_name=person.last_name, password=hashed
+            )
+    except IntegrityError as error:
+        if User.objects.filter(email=person.email).exists():
+            raise EmailTaken from error
+        raise
+
+
+def login(
+    *,
+    email: str,
+    password: str,
+    dialect: str,
+    access_seconds: int,
+    address: str = "",
+    user_agent: str = "",
+    now: datetime | None = None,
+) -> TokenPair:
+    """Open a session (000 and 001, Login). An unknown address costs one password hash, as a known one does.
+
+    Raises `WrongCredentials` for every cause but one: `AccountInactive`, and that after the right password only.
+    """
+    now = now or timezone.now()
+    user = _verified_user(email, password)
+    with transaction.atomic():
+        standing = sessions.start(user, dialect=dialect, address=address, user_agent=user_agent, now=now)
+        User.objects.filter(pk=user.pk).update(last_login=now)
+        return _pair(standing, access_seconds, with_refresh=True, now=now)
+
+
+def _verified_user(email: str, password: str) -> User:
+    # One character more than the longest that can be stored: it matches nothing, and bounds the work.
+    password = password[: inputs.PASSWORD_LENGTH + 1]
+    if not (inputs.storable(email) and inputs.storable(password)):
+        email, password = "", ""
+    user = User.objects.filter(email=normal_email(email)).first()
+    if user is None:
+        make_password(password)
+        raise WrongCredentials
+    if not user.check_password(password):
+        raise WrongCredentials
+    return user
+
+
+def refresh(*, token: str, access_seconds: int, now: datetime | None = None) -> TokenPair:
+    """Exchange a refresh token, once, for a new pair; or a still valid access token, once, for a new access token.
+
+    The second is what 001, "Token Refresh", sends; that token stays good for requests until its own `exp`. Using either
+    a second time ends the session, with everything that came from it. Raises `TokenInvalid` or `TokenExpired`.
+    """
+    now = now or timezone.now()
+    claims = tokens.read(token, TokenKind.REFRESH, TokenKind.ACCESS, now=now)
+    # Durable: the end of a session must not be rolled back by the error that tells of it.
+    with transaction.atomic(durable=True):
+        standing = tokens.standing(claims, now=now)
+        spent = sessions.spend(claims, now=now)
+        session = Session.objects.filter(pk=claims.session_id)
+        if spent:
+            session.update(last_seen_at=now)
+            return _pair(standing, access_seconds, with_refresh=claims.kind is TokenKind.REFRESH, now=now)
+        sessions.revoke(session, reason="a token was used twice to refresh", now=now)
+    log.warning("refresh_token_reused", session_id=str(claims.session_id), user_id=str(claims.user_id))
+    raise TokenInvalid
+
+
+def _pair(standing: Standing, access_seconds: int, *, with_refresh: bool, now: datetime) -> TokenPair:
+    until = min(now + timedelta(seconds=access_seconds), standing.session_expires_at)
+    refresh_token = None
+    if with_refresh:
+        row = RefreshToken.objects.create(session_id=standing.session_id, expires_at=standing.session_expires_at)
+        refresh_token = tokens.issue(
+            TokenKind.REFRESH, standing=standing, now=now, expires_at=row.expires_at, token_id=row.pk
+        )
+    access_token = tokens.issue(TokenKind.ACCESS, standing=standing, now=now, expires_at=until)
+    return TokenPair(access_token, refresh_token, int((until - now).total_seconds()), standing.actor)
+
+
+def logout(*, actor: Actor, refresh_token: str | None = None, now: datetime | None = None) -> None:
+    """End the actor's session: its access tokens and its refresh token die at once, in every process.
+
+    Ending the whole login needs no list of single revoked tokens; a stolen copy of any of its tokens dies with it. A
+    refresh token of another login of the same person ends that one too; anything else given there changes nothing.
+    """
+    now = now or timezone.now()
+    if actor.session_id is None:
+        raise NotAuthenticated
+    ending = {actor.session_id}
+    if refresh_token:
+        try:
+            claims = tokens.read(refresh_token, TokenKind.REFRESH, now=now)
+        except (TokenInvalid, TokenExpired):
+            log.info("logout_with_unusable_refresh_token", user_id=str(actor.user_id))
+        else:
+            ending.add(claims.session_id)
+    with transaction.atomic():
+        own = Session.objects.filter(id__in=ending, user_id=actor.user_id)
+        sessions.revoke(own, reason="logout", now=now)
+
+
+def cross_system_token(
+    *, actor: Actor, target_system: str, permissions: Sequence[str], now: datetime | None = None
+) -> CrossSystemToken:
+    """A token for another system, for one hour, with some of the caller's permissions (001, "Cross-System Token").
+
+    It opens nothing here: not a request, not a refresh, not another of its kind. Raises `InvalidInput` for an unknown
+    target or no permissions, `PermissionDenied` for one the caller lacks, `TokenInvalid` when the login has ended.
+    """
+    now = (now or timezone.now()).replace(microsecond=0)
+    if target_system not in settings.CROSS_SYSTEMS:
+        raise InvalidInput.of("target_system", f"Unknown system. Known are {', '.join(settings.CROSS_SYSTEMS)}.")
+    if not permissions:
+        raise InvalidInput.of("permissions", "Name at least one permission.", "required")
+    if actor.session_id is None:
+        raise NotAuthenticated
+    standing = tokens.standing_of(actor.session_id, now=now)
+    asked = list(dict.fromkeys(permissions))
+    lacking = [name for name in asked if name not in standing.actor.permissions]
+    if lacking:
+        raise PermissionDenied("You cannot pass on a permission you do not have.", required=lacking[0])
+    expires_at = now + CROSS_SYSTEM_LIFETIME
+    token = tokens.issue(
+        TokenKind.CROSS_SYSTEM,
+        standing=standing,
+        now=now,
+        expires_at=expires_at,
+        target_system=target_system,
+        permissions=asked,
+    )
+    return CrossSystemToken(token, expires_at, asked)
+
+
+def end_sessions(*, session_ids: Iterable[UUID], reason: str) -> int:
+    """An operator ends these logins. Returns how many were still open."""
+    with transaction.atomic():
+        return sessions.revoke(Session.objects.filter(id__in=list(session_ids)), reason=reason, now=timezone.now())
+
+
+def end_all_sessions(*, user_ids: Iterable[UUID], reason: str) -> int:
+    """An operator ends every login of these people. Returns how many were still open."""
+    with transaction.atomic():
+        return sessions.revoke_all(user_ids, reason=reason, now=timezone.now())
+
+
+def forget_ended(*, before: datetime, limit: int = 1000) -> int:
+    """Delete logins whose seven days were over before that moment, with their refresh tokens; at most `limit` of them.
+
+    Nothing can depend on them any more. Returns how many logins it deleted.
+    """
+    ended = list(
+        Session.objects.filter(expires_at__lt=before).order_by("expires_at").values_list("pk", flat=True)[:limit]
+    )
+    with transaction.atomic():
+        RefreshToken.objects.filter(session_id__in=ended).delete()
+        return Session.objects.filter(pk__in=ended).delete()[0]
