@@ -1,0 +1,254 @@
+"""Reading executions. Every function starts from an actor and sees that actor's organization only."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+
+from auterity.kernel.access import Actor, Permission, require
+from engine.graph import InvalidDefinition
+from executions.errors import ExecutionNotFound, LogNotFound
+from executions.models import LIVE, Execution, ExecutionLog, ExecutionStatus, ExecutionStep, WorkflowFigures
+from workflows import selectors as workflows
+from workflows.models import Workflow
+from workflows.plans import plan_of
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a workflow's executions add up to; durations in seconds (001, Get Workflow)."""
+
+    total: int = 0
+    successful: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    timeout: int = 0
+    live: int = 0
+    seconds: float = 0.0
+    last_execution: dt.datetime | None = None
+
+    @property
+    def average_duration(self) -> float:
+        ended = self.total - self.live
+        return round(self.seconds / ended, 3) if ended else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """A step as clients see it, skipped and not yet reached ones included. `input` is what arrived at the node."""
+
+    node_id: str
+    node_name: str
+    node_type: str
+    status: str
+    input: Any = None
+    output: Any = None
+    error_code: str = ""
+    error_message: str = ""
+    attempt: int = 0
+    started_at: dt.datetime | None = None
+    completed_at: dt.datetime | None = None
+    due_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """000, ExecutionMetrics. Milliseconds; US dollars."""
+
+    total_duration_ms: float
+    ai_processing_time_ms: float
+    api_calls_count: int
+    tokens_used: int
+    cost_estimate: float
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionView:
+    execution: Execution
+    steps: list[StepView]
+    metrics: Metrics
+    waiting_for: dict[str, Any] | None
+
+
+OUTSIDE_CALLS = frozenset({"api-integration", "ai-text-processing", "email-sender"})
+
+
+def get_execution(*, actor: Actor, execution_id: UUID) -> Execution:
+    """Raises `ExecutionNotFound` for a missing or foreign one alike."""
+    require(actor, Permission.EXECUTION_READ)
+    found = Execution.objects.of(actor).filter(id=execution_id).first()
+    if found is None:
+        raise ExecutionNotFound
+    return found
+
+
+def describe(*, actor: Actor, execution_id: UUID) -> ExecutionView:
+    """An execution with its steps in the order they began, then the skipped ones, and what it cost. Two queries."""
+    execution = get_execution(actor=actor, execution_id=execution_id)
+    return view_of(execution)
+
+
+def view_of(execution: Execution) -> ExecutionView:
+    rows = list(ExecutionStep.objects.filter(execution=execution).order_by("id"))
+    return ExecutionView(execution, _steps(execution, rows), _metrics(execution, rows), _waiting_for(rows))
+
+
+def list_executions(*, actor: Actor, workflow_id: UUID, status: str | None = None) -> tuple[QuerySet[Execution], int]:
+    """Newest first by key, without payloads, and how many there are by the kept figures: no million rows are counted."""
+    require(actor, Permission.EXECUTION_READ)
+    workflows.get_workflow(actor=actor, workflow_id=workflow_id, deleted=True)
+    found = Execution.objects.of(actor).filter(workflow_id=workflow_id).defer("input_data", "context", "output_data")
+    found = found.order_by("-id")
+    total = _count(figures([workflow_id])[workflow_id], status, workflow_id)
+    return (found.filter(status=status) if status else found), total
+
+
+def figures(workflow_ids: Iterable[UUID]) -> dict[UUID, Figures]:
+    """Figures of several workflows in three small queries. The caller has proved that it may see them."""
+    wanted = list(workflow_ids)
+    kept = {each.workflow_id: each for each in WorkflowFigures.objects.filter(workflow_id__in=wanted)}
+    live = dict(
+        Execution.unscoped.filter(workflow_id__in=wanted, status__in=LIVE)
+        .values_list("workflow_id")
+        .annotate(count=Count("id"))
+    )
+    newest = Execution.unscoped.filter(workflow_id=OuterRef("id")).order_by("-id").values("created_at")[:1]
+    last = dict(Workflow.unscoped.filter(id__in=wanted).annotate(last=Subquery(newest)).values_list("id", "last"))
+    return {each: _figures(kept.get(each), live.get(each, 0), last.get(each)) for each in wanted}
+
+
+def steps_of(*, actor: Actor, execution_id: UUID) -> list[StepView]:
+    return describe(actor=actor, execution_id=execution_id).steps
+
+
+def list_logs(
+    *,
+    actor: Actor,
+    execution_id: UUID | None = None,
+    workflow_id: UUID | None = None,
+    level: str | None = None,
+    node_id: str | None = None,
+    since: dt.datetime | None = None,
+    until: dt.datetime | None = None,
+) -> QuerySet[ExecutionLog]:
+    """Newest first; of one execution in its own order, newest first."""
+    require(actor, Permission.LOGS_READ)
+    found = ExecutionLog.objects.of(actor)
+    if execution_id is not None:
+        found = found.filter(execution_id=execution_id).order_by("-seq")
+    else:
+        found = found.order_by("-id")
+    exact = {"workflow_id": workflow_id, "level": level, "node_id": node_id, "created_at__gte": since, "created_at__lt": until}
+    return found.filter(**{name: wanted for name, wanted in exact.items() if wanted is not None})
+
+
+def get_log(*, actor: Actor, log_id: UUID) -> ExecutionLog:
+    require(actor, Permission.LOGS_READ)
+    found = ExecutionLog.objects.of(actor).filter(id=log_id).first()
+    if found is None:
+        raise LogNotFound
+    return found
+
+
+def lines_after(*, actor: Actor, execution_id: UUID, seq: int, limit: int) -> list[ExecutionLog]:
+    """The live stream from a sequence number on, in order: what a client that reconnects has missed."""
+    require(actor, Permission.EXECUTION_READ)
+    return list(ExecutionLog.objects.of(actor).filter(execution_id=execution_id, seq__gt=seq).order_by("seq")[:limit])
+
+
+# -- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _steps(execution: Execution, rows: list[ExecutionStep]) -> list[StepView]:
+    views = [_step(row) for row in rows]
+    try:
+        graph = plan_of(execution.version_id).graph
+    except InvalidDefinition:
+        return views
+    by_id = {view.node_id: view for view in views}
+    arrived = [_with_input(view, graph.nodes[graph.by_id[view.node_id]].incoming, graph, by_id, execution) for view in views]
+    if execution.status in LIVE:
+        return arrived
+    unreached = "skipped" if execution.status == ExecutionStatus.COMPLETED else "cancelled"
+    rest = [node for node in graph.nodes if node.id not in by_id]
+    return arrived + [StepView(node.id, node.title, node.type.name, unreached) for node in rest]
+
+
+def _step(row: ExecutionStep) -> StepView:
+    return StepView(
+        node_id=row.node_id,
+        node_name=row.node_name,
+        node_type=row.node_type,
+        status="running" if row.status == "waiting" else row.status,
+        input=row.input_data,
+        output=row.output_data,
+        error_code=row.error_code,
+        error_message=row.error_message,
+        attempt=row.attempt,
+        started_at=row.started_at,
+        completed_at=row.completed_at,
+        due_at=row.due_at,
+    )
+
+
+def _with_input(view: StepView, incoming: Any, graph: Any, by_id: dict[str, StepView], execution: Execution) -> StepView:
+    """A pure step's input is not stored twice: it is the output of what came before."""
+    if view.input is not None:
+        return view
+    before = {graph.nodes[edge.source].id: edge for edge in incoming}
+    reached = {edge.key: by_id[node_id].output for node_id, edge in before.items() if node_id in by_id}
+    value = execution.input_data if not incoming else next(iter(reached.values()), None) if len(reached) == 1 else reached
+    return StepView(**{name: getattr(view, name) for name in StepView.__slots__} | {"input": value})
+
+
+def _metrics(execution: Execution, rows: list[ExecutionStep]) -> Metrics:
+    end = execution.completed_at or dt.datetime.now(dt.UTC)
+    return Metrics(
+        total_duration_ms=round((end - execution.started_at).total_seconds() * 1000, 3) if execution.started_at else 0.0,
+        ai_processing_time_ms=round(sum(row.ai_ms for row in rows), 3),
+        api_calls_count=sum(row.attempt for row in rows if row.node_type in OUTSIDE_CALLS),
+        tokens_used=sum(row.tokens for row in rows),
+        cost_estimate=float(sum(row.cost_usd for row in rows)),
+    )
+
+
+def _waiting_for(rows: list[ExecutionStep]) -> dict[str, Any] | None:
+    waiting = min((row for row in rows if row.due_at is not None), key=lambda row: str(row.due_at), default=None)
+    if waiting is None:
+        return None
+    return {"reason": "retry", "node_id": waiting.node_id, "until": waiting.due_at, "last_error": waiting.error_message}
+
+
+def _figures(kept: WorkflowFigures | None, live: int, last: dt.datetime | None) -> Figures:
+    if kept is None:
+        return Figures(total=live, live=live, last_execution=last)
+    ended = kept.completed + kept.failed + kept.cancelled + kept.timeout
+    return Figures(
+        total=ended + live,
+        successful=kept.completed,
+        failed=kept.failed + kept.timeout,
+        cancelled=kept.cancelled,
+        timeout=kept.timeout,
+        live=live,
+        seconds=kept.seconds,
+        last_execution=last,
+    )
+
+
+def _count(found: Figures, status: str | None, workflow_id: UUID) -> int:
+    if status is None:
+        return found.total
+    kept = {
+        "completed": found.successful,
+        "failed": found.failed - found.timeout,
+        "cancelled": found.cancelled,
+        "timeout": found.timeout,
+    }
+    if status in kept:
+        return kept[status]
+    return Execution.unscoped.filter(workflow_id=workflow_id, status=status).count()

@@ -1,0 +1,182 @@
+"""Starting, cancelling and repeating executions. An execution is accepted once its row is committed, and not before."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+from uuid import UUID
+
+import orjson
+from django.conf import settings
+from django.db import connection, transaction
+
+from accounts.models import User
+from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Permission, Role, require
+from auterity.kernel.errors import InvalidInput, PermissionDenied
+from auterity.kernel.events import publish
+from auterity.kernel.models import uuid7
+from engine.graph import InvalidDefinition
+from engine.ports import Rejected
+from executions import journal, selectors, sql
+from executions.errors import ExecutionEnded
+from executions.events import ExecutionAccepted
+from executions.models import LIVE, Execution, ExecutionStatus
+from integrations.egress import check_url
+from workflows import services as workflows
+from workflows.errors import WorkflowBusy, WorkflowInactive
+from workflows.models import WorkflowVersion
+from workflows.plans import plan_of
+
+
+@transaction.atomic
+def start(
+    *,
+    actor: Actor,
+    workflow_id: UUID,
+    inputs: dict[str, Any],
+    context: dict[str, Any] | None = None,
+    webhook_url: str = "",
+    rerun_of: UUID | None = None,
+) -> Execution:
+    """Accept a run of the workflow's newest version. Nothing has run yet when this returns.
+
+    Raises `WorkflowNotFound`, `WorkflowInactive` (also when its graph cannot run), `InvalidInput`.
+    """
+    version = workflows.runnable_version(actor=actor, workflow_id=workflow_id)
+    _check_input("input_data", inputs)
+    _check_input("context", context or {})
+    if webhook_url:
+        try:
+            check_url(webhook_url)
+        except Rejected as error:
+            raise InvalidInput.of("webhook_url", error.message) from error
+    timeout = _timeout_of(version)
+    execution = Execution(
+        id=uuid7(),
+        organization_id=actor.organization_id,
+        workflow_id=workflow_id,
+        version=version,
+        input_data=inputs,
+        context=context or {},
+        created_by_id=actor.user_id,
+        webhook_url=webhook_url,
+        rerun_of=rerun_of,
+        status=ExecutionStatus.PENDING,
+    )
+    _insert(execution, timeout)
+    publish(ExecutionAccepted(execution.id))
+    return execution
+
+
+def cancel(*, actor: Actor, execution_id: UUID) -> Execution:
+    """End a live execution at once, in whatever state it is. Raises `ExecutionEnded` when it had already ended."""
+    require(actor, Permission.WORKFLOW_EXECUTE)
+    execution = selectors.get_execution(actor=actor, execution_id=execution_id)
+    who = f"Cancelled by {actor.email}." if actor.email else "Cancelled."
+    if not journal.end_from_outside(execution=execution, status=ExecutionStatus.CANCELLED, code="CANCELLED", message=who):
+        execution.refresh_from_db()
+        raise ExecutionEnded(f"This execution has already ended: {execution.status}.", status=execution.status)
+    return execution
+
+
+def run_again(*, actor: Actor, execution_id: UUID) -> Execution:
+    """A new run of the workflow's newest version with the inputs of an earlier one."""
+    earlier = selectors.get_execution(actor=actor, execution_id=execution_id)
+    return start(
+        actor=actor,
+        workflow_id=earlier.workflow_id,
+        inputs=earlier.input_data,
+        context=earlier.context,
+        webhook_url=earlier.webhook_url,
+        rerun_of=earlier.id,
+    )
+
+
+def wait_for_end(*, actor: Actor, execution_id: UUID, seconds: float) -> Execution:
+    """The execution once it has ended, or as it stands after `seconds` (execution_mode sync)."""
+    until = time.monotonic() + seconds
+    pause = 0.005
+    while True:
+        status = Execution.objects.of(actor).values_list("status", flat=True).get(id=execution_id)
+        if status not in LIVE or time.monotonic() >= until:
+            return selectors.get_execution(actor=actor, execution_id=execution_id)
+        time.sleep(pause)  # The request's own thread waits; the run is carried out elsewhere.
+        pause = min(pause * 1.5, 0.2)
+
+
+@transaction.atomic
+def delete_workflow(*, actor: Actor, workflow_id: UUID) -> None:
+    """Delete a workflow unless one of its executions is live. Raises `WorkflowBusy`."""
+    require(actor, Permission.WORKFLOW_DELETE)
+    if Execution.objects.of(actor).filter(workflow_id=workflow_id, status__in=LIVE).exists():
+        raise WorkflowBusy
+    workflows.delete_workflow(actor=actor, workflow_id=workflow_id)
+
+
+# -- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _timeout_of(version: WorkflowVersion) -> float:
+    """Seconds a run of this version may take. Compiling here means that what is accepted can run."""
+    try:
+        plan = plan_of(version.id)
+    except InvalidDefinition as error:
+        raise WorkflowInactive(
+            f"The workflow's definition cannot run: {error}. Mend it and save it again.",
+            problems=[{"field": each.place, "message": each.message} for each in error.problems],
+        ) from error
+    return min(plan.timeout or settings.ENGINE["execution_timeout_seconds"], settings.ENGINE["execution_timeout_seconds"])
+
+
+def _insert(execution: Execution, timeout: float) -> None:
+    """Store the row with moments of the database's own clock."""
+    values = {
+        "id": execution.id,
+        "organization_id": execution.organization_id,
+        "workflow_id": execution.workflow_id,
+        "version_id": execution.version_id,
+        "status": execution.status,
+        "input_data": orjson.dumps(execution.input_data).decode(),
+        "context": orjson.dumps(execution.context).decode(),
+        "created_by_id": execution.created_by_id,
+        "webhook_url": execution.webhook_url,
+        "rerun_of": execution.rerun_of,
+        "error_code": "",
+        "error_message": "",
+        "lease_owner": "",
+        "progress": 0.0,
+        "fence": 0,
+        "attempts": 0,
+        "seq": 0,
+    }
+    names = ", ".join(values)
+    places = ", ".join(["%s"] * len(values))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO workflow_executions ({names}, created_at, due_at, deadline_at) "  # noqa: S608  Every part is ours; values are parameters.
+            f"VALUES ({places}, {sql.now()}, {sql.now()}, {sql.later('%s')}) RETURNING created_at, deadline_at",
+            [*map(sql.value, values.values()), timeout],
+        )
+        created, deadline = cursor.fetchone()
+    execution.created_at = sql.moment(created)
+    execution.deadline_at = sql.moment(deadline)
+    execution._state.adding = False
+
+
+def _check_input(name: str, value: Any) -> None:
+    if not isinstance(value, dict):
+        raise InvalidInput.of(name, "This must be an object.")
+    limit = settings.ENGINE["max_input_bytes"]
+    try:
+        size = len(orjson.dumps(value))
+    except TypeError as error:
+        raise InvalidInput.of(name, f"This holds a value that cannot be kept: {error}.") from error
+    if size > limit:
+        raise InvalidInput.of(name, f"This may have {limit:,} bytes; it has {size:,}.")
+
+
+def operator(*, user: User, organization_id: UUID) -> Actor:
+    """An operator of the platform acting inside one organization with its admin's rights. Raises unless the user is staff."""
+    if not user.is_staff:
+        raise PermissionDenied
+    return Actor(user.id, organization_id, Role.ADMIN, ROLE_PERMISSIONS[Role.ADMIN], user.email)

@@ -1,0 +1,82 @@
+"""The few things PostgreSQL and SQLite write differently. The database's clock is the only clock of a lease."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+
+def _postgres() -> bool:
+    return connection.vendor == "postgresql"
+
+
+def now() -> str:
+    """This moment, even inside a transaction that began earlier."""
+    return "clock_timestamp()" if _postgres() else "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')"
+
+
+def later(seconds: str) -> str:
+    """This moment plus a number of seconds (a column or placeholder); NULL stays NULL."""
+    if _postgres():
+        return f"clock_timestamp() + ({seconds})::float8 * interval '1 second'"
+    return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', ({seconds}) || ' seconds')"
+
+
+def skip_locked() -> str:
+    """Leave rows that somebody else works on. SQLite has one writer at a time, so nothing can be locked."""
+    return "FOR UPDATE SKIP LOCKED" if _postgres() else ""
+
+
+def value(item: Any) -> Any:
+    """A parameter as this database stores it."""
+    if _postgres():
+        return item
+    if isinstance(item, UUID):
+        return item.hex
+    if isinstance(item, dt.datetime):
+        return item.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+    return item
+
+
+def uuid(item: Any) -> UUID:
+    return item if isinstance(item, UUID) else UUID(item)
+
+
+def moment(item: Any) -> dt.datetime | None:
+    """A timestamp column read by raw SQL, aware and in UTC."""
+    if item is None:
+        return None
+    found: dt.datetime = item if isinstance(item, dt.datetime) else dt.datetime.fromisoformat(item)
+    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
+
+
+def ids(items: Iterable[UUID]) -> tuple[str, list[Any]]:
+    """`(%s, %s, …)` and its parameters."""
+    values = [value(item) for item in items]
+    return f"({', '.join(['%s'] * len(values))})", values
+
+
+def update_many(
+    table: str, *, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], assign: str, where: str
+) -> list[Any]:
+    """One UPDATE for many rows; returns the ids of those it changed.
+
+    `columns` are (name, PostgreSQL type) of `rows`, read as `v.name`; the table is `t`.
+    """
+    names = ", ".join(name for name, _ in columns)
+    if _postgres():
+        line = "(" + ", ".join(f"%s::{kind}" for _, kind in columns) + ")"
+        source = f"(VALUES {', '.join([line] * len(rows))}) AS v({names})"
+        head, returning = "", "t.id"
+    else:
+        line = "(" + ", ".join(["%s"] * len(columns)) + ")"
+        head = f"WITH v({names}) AS (VALUES {', '.join([line] * len(rows))}) "
+        source, returning = "v", "id"
+    text = f"{head}UPDATE {table} AS t SET {assign} FROM {source} WHERE {where} RETURNING {returning}"  # noqa: S608  Every part is ours; values are parameters.
+    with connection.cursor() as cursor:
+        cursor.execute(text, [value(item) for row in rows for item in row])
+        return [row[0] for row in cursor.fetchall()]

@@ -1,0 +1,45 @@
+"""What can be refused about a workflow."""
+
+from __future__ import annotations
+
+from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput, Kind
+from engine.graph import Problem
+
+
+class WorkflowNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "workflow_not_found"
+    sentence = "There is no such workflow."
+
+
+class VersionNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "workflow_version_not_found"
+    sentence = "This workflow has no such version."
+
+
+class WorkflowInactive(DomainError):
+    """It cannot be executed as it stands."""
+
+    kind = Kind.INVALID
+    slug = "workflow_not_runnable"
+    sentence = "The workflow is not active. Activate it first."
+
+
+class WorkflowBusy(DomainError):
+    kind = Kind.CONFLICT
+    slug = "workflow_busy"
+    sentence = "An execution of this workflow is pending or running. Cancel it or let it end first."
+
+
+class DefinitionRefused(InvalidInput):
+    """The definition has problems; each names its node or edge, its field, and how to mend it."""
+
+    slug = "definition_refused"
+
+    def __init__(self, problems: list[Problem]) -> None:
+        super().__init__(
+            [FieldProblem(each.place, each.message) for each in problems],
+            "The workflow definition has problems.",
+        )
+        self.definition_problems = problems

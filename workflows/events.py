@@ -1,0 +1,16 @@
+"""What happened to a workflow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from auterity.kernel.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowSaved(Event):
+    organization_id: UUID
+    workflow_id: UUID
+    version: int
+    user_id: UUID

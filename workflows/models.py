@@ -1,0 +1,48 @@
+"""Workflows and their immutable versions. A version is frozen the moment it is written; runs stay on the one they began on."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from auterity.kernel.models import Identified, JsonText, Timestamped
+from auterity.kernel.tenancy import TenantOwned
+
+
+class Workflow(TenantOwned, Timestamped):
+    """What a person draws. `version` is the number of the newest version; a deleted workflow keeps its executions readable."""
+
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True, default="")
+    category = models.CharField(max_length=100, blank=True, default="")
+    is_active = models.BooleanField(default=True)
+    version = models.PositiveIntegerField(default=1)
+    template_id = models.UUIDField(null=True, blank=True, db_index=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "workflows"
+        default_manager_name = "unscoped"
+        indexes = [models.Index(fields=["organization", "-id"], name="workflows_by_organization")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WorkflowVersion(TenantOwned, Identified):
+    """One frozen definition in canonical form: nodes, edges, variables, triggers, settings."""
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition = JsonText()
+    checksum = models.CharField(max_length=64)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        db_table = "workflow_versions"
+        default_manager_name = "unscoped"
+        constraints = [models.UniqueConstraint(fields=["workflow", "number"], name="workflow_versions_number")]
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id} v{self.number}"

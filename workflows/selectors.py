@@ -1,0 +1,55 @@
+"""Reading workflows. Every function starts from an actor and sees that actor's organization only."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from auterity.kernel.access import Actor, Permission, require
+from engine.graph import Problem, check
+from workflows.errors import VersionNotFound, WorkflowNotFound
+from workflows.models import Workflow, WorkflowVersion
+
+
+def list_workflows(
+    *, actor: Actor, search: str = "", category: str = "", is_active: bool | None = None
+) -> QuerySet[Workflow]:
+    """Newest first, lazily. `search` looks in name and description, ignoring case (001)."""
+    require(actor, Permission.WORKFLOW_READ)
+    found = Workflow.objects.of(actor).filter(deleted_at=None).order_by("-id")
+    if search:
+        found = found.filter(Q(name__icontains=search) | Q(description__icontains=search))
+    if category:
+        found = found.filter(category=category)
+    return found if is_active is None else found.filter(is_active=is_active)
+
+
+def get_workflow(*, actor: Actor, workflow_id: UUID, deleted: bool = False) -> Workflow:
+    """Raises `WorkflowNotFound` for a missing, deleted or foreign one alike."""
+    require(actor, Permission.WORKFLOW_READ)
+    found = Workflow.objects.of(actor).filter(id=workflow_id)
+    workflow = found.first() if deleted else found.filter(deleted_at=None).first()
+    if workflow is None:
+        raise WorkflowNotFound
+    return workflow
+
+
+def get_version(*, actor: Actor, workflow: Workflow, number: int | None = None) -> WorkflowVersion:
+    """One version; the newest when no number is given. Raises `VersionNotFound`."""
+    found = WorkflowVersion.objects.of(actor).filter(workflow=workflow, number=number or workflow.version).first()
+    if found is None:
+        raise VersionNotFound
+    return found
+
+
+def list_versions(*, actor: Actor, workflow_id: UUID) -> QuerySet[WorkflowVersion]:
+    """Newest first, lazily."""
+    workflow = get_workflow(actor=actor, workflow_id=workflow_id)
+    return WorkflowVersion.objects.of(actor).filter(workflow=workflow).order_by("-number")
+
+
+def validate(*, actor: Actor, definition: dict[str, object]) -> list[Problem]:
+    """Every problem of a canonical definition. Nothing is stored, run or connected to."""
+    require(actor, Permission.WORKFLOW_READ)
+    return check(definition)
