@@ -1,0 +1,151 @@
+"""The editions of the `auterity` dialect (contract README, `API-Version`). Each is its difference from the newest.
+
+An edition decides how errors are worded, how long a page is by default, and what older clients expect in an answer. It is applied
+at the edge; services never see it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.http import HttpRequest
+
+from api.dialect import Worded, Wording
+from api.problems import UnknownEdition
+from auterity.kernel.errors import DomainError, InvalidInput
+
+# 000, "Standard error codes": each name and the code it has on the wire. The names of the lower half are ours.
+CODES: Mapping[str, str] = {
+    "INVALID_CREDENTIALS": "AUTH_001",
+    "TOKEN_EXPIRED": "AUTH_002",
+    "INSUFFICIENT_PERMISSIONS": "AUTH_003",
+    "VALIDATION_ERROR": "VAL_001",
+    "REQUIRED_FIELD_MISSING": "VAL_002",
+    "INVALID_FORMAT": "VAL_003",
+    "WORKFLOW_NOT_FOUND": "WF_001",
+    "WORKFLOW_EXECUTION_FAILED": "WF_002",
+    "TEMPLATE_NOT_FOUND": "TPL_001",
+    "AI_SERVICE_UNAVAILABLE": "AI_001",
+    "AI_QUOTA_EXCEEDED": "AI_002",
+    "DMS_CONNECTION_FAILED": "DMS_001",
+    "INTERNAL_SERVER_ERROR": "SYS_001",
+    "SERVICE_UNAVAILABLE": "SYS_002",
+    "RATE_LIMIT_EXCEEDED": "SYS_003",
+    "ACCOUNT_INACTIVE": "AUTH_004",
+    "EXECUTION_NOT_FOUND": "WF_003",
+    "WORKFLOW_CONFLICT": "WF_004",
+    "RESOURCE_NOT_FOUND": "RES_001",
+    "RESOURCE_CONFLICT": "RES_002",
+}
+
+
+class Edition:
+    """2025-08-08, the newest: document 001's answers."""
+
+    name: ClassVar[str] = "2025-08-08"
+    page_size: ClassVar[int] = 10
+    validation_status: ClassVar[int] = 422
+    instantiate_status: ClassVar[int] = 200
+
+    def say(self, request: HttpRequest, error: DomainError, wording: Wording) -> Worded:
+        """The error envelope. `trace_id` (000) and `request_id` (001) are one value."""
+        request_id = getattr(request, "request_id", "")
+        body: dict[str, Any] = {"code": self.code(error, wording), "message": self.message(error)}
+        details = self.details(error)
+        if details:
+            body["details"] = details
+        body |= {"trace_id": request_id, "request_id": request_id, "timestamp": _now()}
+        status = self.validation_status if isinstance(error, InvalidInput) else wording.status
+        return Worded(status, {"error": body}, {"API-Version": self.name, "Vary": "API-Version, Accept"})
+
+    def code(self, error: DomainError, wording: Wording) -> str:
+        return wording.code
+
+    def message(self, error: DomainError) -> str:
+        return "Request validation failed" if type(error) is InvalidInput else error.message
+
+    def details(self, error: DomainError) -> Any:
+        if isinstance(error, InvalidInput):
+            return [problem.as_dict() for problem in error.problems]
+        return [{"field": name, "message": str(value)} for name, value in error.details.items()]
+
+    def answer(self, body: Any) -> Any:
+        """What this edition's clients expect of a successful answer."""
+        return body
+
+
+class January2024(Edition):
+    """2024-01-15, the default: document 000's answers."""
+
+    name = "2024-01-15"
+    page_size = 20
+    validation_status = 400
+    instantiate_status = 201
+
+    def code(self, error: DomainError, wording: Wording) -> str:
+        if isinstance(error, InvalidInput) and error.problems:
+            kind = error.problems[0].code
+            return {"required": "VAL_002", "format": "VAL_003"}.get(kind, "VAL_001")
+        return CODES[wording.code]
+
+    def message(self, error: DomainError) -> str:
+        return error.message
+
+    def details(self, error: DomainError) -> Any:
+        """An object; with several problems the first one is spelled out and all of them are listed."""
+        if isinstance(error, InvalidInput) and error.problems:
+            first = error.problems[0]
+            return {
+                "field": first.field,
+                "reason": first.message,
+                "problems": [{"field": each.field, "reason": each.message} for each in error.problems],
+            }
+        return error.details
+
+
+class December2023(January2024):
+    """2023-12-01, legacy and deprecated: the graph only inside `definition`, `result` for `output_data`, flat errors."""
+
+    name = "2023-12-01"
+
+    def say(self, request: HttpRequest, error: DomainError, wording: Wording) -> Worded:
+        worded = super().say(request, error, wording)
+        flat = {"error": worded.body["error"]["message"], "code": worded.body["error"]["code"]}
+        return Worded(worded.status, flat, worded.headers)
+
+    def answer(self, body: Any) -> Any:
+        if isinstance(body, list):
+            return [self.answer(each) for each in body]
+        if not isinstance(body, dict):
+            return body
+        old = {name: self.answer(value) if name in ("workflows", "executions", "templates") else value for name, value in body.items()}
+        if "definition" in old:
+            old.pop("nodes", None)
+            old.pop("edges", None)
+        if "output_data" in old:
+            old["result"] = old.pop("output_data")
+        return old
+
+
+DEFAULT = January2024()
+EDITIONS: Mapping[str, Edition] = {each.name: each for each in (Edition(), DEFAULT, December2023())}
+
+
+def edition_of(request: HttpRequest) -> Edition:
+    """The edition a request asks for. Raises `UnknownEdition` naming the known ones."""
+    asked = request.headers.get("API-Version", DEFAULT.name).strip()
+    try:
+        return EDITIONS[asked]
+    except KeyError:
+        raise UnknownEdition(f"API-Version '{asked[:40]}' is not known; known are {', '.join(sorted(EDITIONS))}.") from None
+
+
+def edition_for_errors(request: HttpRequest) -> Edition:
+    """The same, but an unknown edition gets the default's wording: an error must be said somehow."""
+    return EDITIONS.get(request.headers.get("API-Version", DEFAULT.name).strip(), DEFAULT)
+
+
+def _now() -> str:
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,229 @@
+"""Executing a workflow and reading what came of it: `/api/workflows/{id}/execute`, `/api/workflows/executions/…`, `/api/logs`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from accounts.errors import NotAuthenticated
+from api.auterity.bodies import executions as bodies
+from api.auterity.dialect import AuterityView
+from api.auterity.pages import PageQuery, cut
+from api.base import Answer, Call, operation
+from auterity.kernel.errors import InvalidInput, PermissionDenied
+from executions import selectors, services
+from executions.errors import ExecutionEnded, ExecutionNotFound, LogNotFound
+from executions.models import LIVE, Execution, ExecutionLog
+from executions.selectors import ExecutionView as View
+from executions.selectors import StepView
+from workflows.errors import WorkflowInactive, WorkflowNotFound
+
+READING = (NotAuthenticated, PermissionDenied, ExecutionNotFound)
+
+
+class ExecuteView(AuterityView):
+    @operation(
+        summary="Execute a workflow",
+        body=bodies.Execute,
+        answers={202: bodies.Accepted, 200: bodies.ExecutionBody},
+        raises=[NotAuthenticated, PermissionDenied, WorkflowNotFound, WorkflowInactive, InvalidInput],
+        creates=True,
+    )
+    def post(self, call: Call[bodies.Execute], workflow_id: UUID) -> Answer:
+        """202 once the run is stored; it cannot be lost from then on. With `execution_mode: sync` the finished run with 200, or 202
+        when it takes longer. Without an Idempotency-Key, repeating a request may start a second run."""
+        execution = services.start(
+            actor=call.actor,
+            workflow_id=workflow_id,
+            inputs=call.body.given,
+            context=call.body.context,
+            webhook_url=call.body.webhook_url or "",
+        )
+        return Answer(accepted(execution), 202)
+
+    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        """A synchronous run is awaited here, after its acceptance is committed whether or not a key was given."""
+        mode = request.data.get("execution_mode") if response.status_code == 202 else None
+        if mode == "sync":
+            ended = services.wait_for_end(
+                actor=request.user,
+                execution_id=UUID(response.data["execution_id"]),
+                seconds=settings.ENGINE["sync_wait_seconds"],
+            )
+            if ended.status not in LIVE:
+                response.data = detail(selectors.view_of(ended)).model_dump(mode="json")
+                response.status_code = 200
+            else:
+                response.data = accepted(ended).model_dump(mode="json")
+        return super().finalize_response(request, response, *args, **kwargs)
+
+
+class ExecutionsView(AuterityView):
+    @operation(
+        summary="List a workflow's executions",
+        query=bodies.ExecutionQuery,
+        answers={200: bodies.ExecutionPage},
+        raises=[NotAuthenticated, PermissionDenied, WorkflowNotFound, InvalidInput],
+    )
+    def get(self, call: Call[None], workflow_id: UUID) -> Answer:
+        """Newest first."""
+        rows, total = selectors.list_executions(actor=call.actor, workflow_id=workflow_id, status=call.query.status)
+        found, page = cut(rows, call.query, default_size=self.edition.page_size, total=total)
+        return Answer(bodies.ExecutionPage(executions=[bodies.ExecutionSummary(**_summary(each)) for each in found], **page))
+
+
+class ExecutionView(AuterityView):
+    @operation(summary="Read an execution", answers={200: bodies.ExecutionBody}, raises=READING)
+    def get(self, call: Call[None], execution_id: UUID) -> Answer:
+        """Its state, its steps with what went in and came out, and what it cost."""
+        return Answer(detail(selectors.describe(actor=call.actor, execution_id=execution_id)))
+
+
+class StepsView(AuterityView):
+    @operation(summary="The steps of an execution", answers={200: bodies.Steps}, raises=READING)
+    def get(self, call: Call[None], execution_id: UUID) -> Answer:
+        """In the order they began; skipped ones last."""
+        view = selectors.describe(actor=call.actor, execution_id=execution_id)
+        return Answer(bodies.Steps(execution_id=execution_id, steps=[_step(each) for each in view.steps]))
+
+
+class CancelView(AuterityView):
+    @operation(summary="Cancel an execution", answers={200: bodies.ExecutionBody}, raises=[*READING, ExecutionEnded])
+    def post(self, call: Call[None], execution_id: UUID) -> Answer:
+        """At once, whatever it is doing. A call that is already out at another system cannot be taken back."""
+        return Answer(detail(selectors.view_of(services.cancel(actor=call.actor, execution_id=execution_id))))
+
+
+class RunAgainView(AuterityView):
+    @operation(
+        summary="Run again with the same inputs",
+        answers={202: bodies.Accepted},
+        raises=[*READING, WorkflowNotFound, WorkflowInactive],
+        creates=True,
+    )
+    def post(self, call: Call[None], execution_id: UUID) -> Answer:
+        """A new execution, on the workflow's newest version."""
+        return Answer(accepted(services.run_again(actor=call.actor, execution_id=execution_id)), 202)
+
+
+class ExecutionLogsView(AuterityView):
+    @operation(summary="The log of an execution", query=PageQuery, answers={200: bodies.LogPage}, raises=[*READING, InvalidInput])
+    def get(self, call: Call[None], execution_id: UUID) -> Answer:
+        """Newest first."""
+        execution = selectors.get_execution(actor=call.actor, execution_id=execution_id)
+        rows = selectors.list_logs(actor=call.actor, execution_id=execution_id)
+        found, page = cut(rows, call.query, default_size=self.edition.page_size, total=execution.seq)
+        return Answer(bodies.LogPage(logs=[_log(each) for each in found], **page))
+
+
+class LogsView(AuterityView):
+    @operation(
+        summary="Search the execution logs",
+        query=bodies.LogQuery,
+        answers={200: bodies.LogPage},
+        raises=[NotAuthenticated, PermissionDenied, InvalidInput],
+    )
+    def get(self, call: Call[None]) -> Answer:
+        """Newest first, across the organization's executions."""
+        filters = {name: getattr(call.query, name) for name in ("execution_id", "workflow_id", "level", "node_id", "since", "until")}
+        found, page = cut(selectors.list_logs(actor=call.actor, **filters), call.query, default_size=self.edition.page_size)
+        return Answer(bodies.LogPage(logs=[_log(each) for each in found], **page))
+
+
+class LogView(AuterityView):
+    @operation(summary="Read a log line", answers={200: bodies.LogBody}, raises=[NotAuthenticated, PermissionDenied, LogNotFound])
+    def get(self, call: Call[None], log_id: UUID) -> Answer:
+        """One line of an execution's log."""
+        return Answer(_log(selectors.get_log(actor=call.actor, log_id=log_id)))
+
+
+def accepted(execution: Execution) -> bodies.Accepted:
+    return bodies.Accepted(
+        execution_id=execution.id,
+        workflow_id=execution.workflow_id,
+        status=execution.status,
+        started_at=execution.started_at,
+        created_at=execution.created_at,
+        input_data=execution.input_data,
+    )
+
+
+def detail(view: View) -> bodies.ExecutionBody:
+    """The whole execution in both documents' words; also the socket's snapshot."""
+    execution = view.execution
+    running = [each.node_id for each in view.steps if each.status == "running"]
+    return bodies.ExecutionBody(
+        **_summary(execution),
+        version_id=execution.version_id,
+        rerun_of=execution.rerun_of,
+        input_data=execution.input_data,
+        output_data=execution.output_data,
+        error_code=execution.error_code or None,
+        current_step=running[0] if running else None,
+        waiting_for=view.waiting_for,
+        steps=[_step(each) for each in view.steps],
+        metrics=bodies.MetricsBody(
+            total_duration_ms=view.metrics.total_duration_ms,
+            ai_processing_time_ms=view.metrics.ai_processing_time_ms,
+            api_calls_count=view.metrics.api_calls_count,
+            tokens_used=view.metrics.tokens_used,
+            cost_estimate=view.metrics.cost_estimate,
+        ),
+    )
+
+
+def _summary(execution: Execution) -> dict[str, Any]:
+    return {
+        "id": execution.id,
+        "workflow_id": execution.workflow_id,
+        "status": execution.status,
+        "progress": execution.progress,
+        "started_at": execution.started_at,
+        "completed_at": execution.completed_at,
+        "duration": _seconds(execution.started_at, execution.completed_at),
+        "error_message": execution.error_message or None,
+        "created_by": execution.created_by_id,
+        "created_at": execution.created_at,
+    }
+
+
+def _step(step: StepView) -> bodies.StepBody:
+    seconds = _seconds(step.started_at, step.completed_at)
+    return bodies.StepBody(
+        step_id=step.node_id,
+        node_id=step.node_id,
+        node_name=step.node_name,
+        node_type=step.node_type,
+        status=step.status,
+        attempt=step.attempt,
+        input_data=step.input,
+        output_data=step.output,
+        output=step.output,
+        error_code=step.error_code or None,
+        error_message=step.error_message or None,
+        started_at=step.started_at,
+        completed_at=step.completed_at,
+        duration=seconds,
+        duration_ms=None if seconds is None else round(seconds * 1000, 3),
+    )
+
+
+def _log(line: ExecutionLog) -> bodies.LogBody:
+    return bodies.LogBody(
+        id=line.id,
+        execution_id=line.execution_id,
+        workflow_id=line.workflow_id,
+        seq=line.seq,
+        node_id=line.node_id,
+        level=line.level,
+        message=line.message,
+        data=line.data,
+        created_at=line.created_at,
+    )
+
+
+def _seconds(start: datetime | None, end: datetime | None) -> float | None:
+    return round((end - start).total_seconds(), 6) if start and end else None

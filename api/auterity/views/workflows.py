@@ -1,0 +1,279 @@
+"""`/api/workflows`: definitions, their versions, and what nodes there are."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from accounts.errors import NotAuthenticated
+from api.auterity.bodies import workflows as bodies
+from api.auterity.dialect import AuterityView
+from api.auterity.pages import PageQuery, cut
+from api.base import Answer, Call, operation
+from auterity.kernel.errors import InvalidInput, PermissionDenied, RevisionConflict
+from engine.expression_functions import FUNCTIONS
+from engine.graph import Problem, check
+from engine.registry import NODES
+from executions import selectors as executions
+from executions import services as execution_services
+from executions.selectors import Figures
+from workflows import selectors, services
+from workflows.errors import DefinitionRefused, VersionNotFound, WorkflowBusy, WorkflowNotFound
+from workflows.models import Workflow, WorkflowVersion
+from workflows.services import WorkflowChange
+from workflows.shapes import read_definition, write_graph
+
+READING = (NotAuthenticated, PermissionDenied, WorkflowNotFound)
+SAVING = (NotAuthenticated, PermissionDenied, InvalidInput, DefinitionRefused)
+
+
+class WorkflowsView(AuterityView):
+    @operation(
+        summary="List workflows",
+        query=bodies.WorkflowQuery,
+        answers={200: bodies.WorkflowPage},
+        raises=[NotAuthenticated, PermissionDenied, InvalidInput],
+    )
+    def get(self, call: Call[None]) -> Answer:
+        """The organization's workflows, newest first."""
+        rows = selectors.list_workflows(
+            actor=call.actor, search=call.query.search, category=call.query.category, is_active=call.query.is_active
+        )
+        found, page = cut(rows, call.query, default_size=self.edition.page_size)
+        figures = executions.figures([each.id for each in found])
+        return Answer(bodies.WorkflowPage(workflows=[_summary(each, figures[each.id]) for each in found], **page))
+
+    @operation(
+        summary="Create a workflow", body=bodies.WorkflowCreate, answers={201: bodies.WorkflowBody}, raises=SAVING, creates=True
+    )
+    def post(self, call: Call[bodies.WorkflowCreate]) -> Answer:
+        """An active workflow must be able to run; save with `is_active: false` what is not ready yet."""
+        definition = read_definition(_parts(call.body))
+        if definition is None:
+            raise InvalidInput.of("definition", "A workflow needs a definition with nodes and edges.", "required")
+        workflow = services.create_workflow(
+            actor=call.actor,
+            name=call.body.name,
+            description=call.body.description or "",
+            category=call.body.category or "",
+            is_active=call.body.is_active,
+            definition=definition,
+        )
+        return Answer(bodies.WorkflowBody(**_workflow(workflow, definition)), 201)
+
+
+class WorkflowView(AuterityView):
+    @operation(summary="Read a workflow", answers={200: bodies.WorkflowDetail}, raises=READING)
+    def get(self, call: Call[None], workflow_id: UUID) -> Answer:
+        """With the figures of its executions."""
+        workflow = selectors.get_workflow(actor=call.actor, workflow_id=workflow_id)
+        definition = selectors.get_version(actor=call.actor, workflow=workflow).definition
+        figures = executions.figures([workflow.id])[workflow.id]
+        return Answer(bodies.WorkflowDetail(**_workflow(workflow, definition), execution_stats=_stats(figures)))
+
+    @operation(
+        summary="Change a workflow",
+        body=bodies.WorkflowUpdate,
+        answers={200: bodies.WorkflowBody},
+        raises=[*SAVING, WorkflowNotFound, RevisionConflict],
+    )
+    def put(self, call: Call[bodies.WorkflowUpdate], workflow_id: UUID) -> Answer:
+        """Fields left out are kept. A changed definition becomes a new version; runs stay on the one they began on."""
+        if not call.body.model_fields_set:
+            raise InvalidInput.of("body", "Name at least one field to change.")
+        stored = selectors.get_version(
+            actor=call.actor, workflow=selectors.get_workflow(actor=call.actor, workflow_id=workflow_id)
+        )
+        change = WorkflowChange(
+            name=call.body.name,
+            description=call.body.description,
+            category=call.body.category,
+            is_active=call.body.is_active,
+            definition=read_definition(_parts(call.body), stored.definition),
+            version=call.body.version,
+        )
+        workflow = services.update_workflow(actor=call.actor, workflow_id=workflow_id, change=change)
+        return _saved(call, workflow)
+
+    patch = put
+
+    @operation(summary="Delete a workflow", answers={204: None}, raises=[*READING, WorkflowBusy])
+    def delete(self, call: Call[None], workflow_id: UUID) -> Answer:
+        """Its executions stay readable."""
+        execution_services.delete_workflow(actor=call.actor, workflow_id=workflow_id)
+        return Answer(None, 204)
+
+
+class ActivateView(AuterityView):
+    @operation(summary="Activate a workflow", answers={200: bodies.WorkflowBody}, raises=[*READING, DefinitionRefused])
+    def post(self, call: Call[None], workflow_id: UUID) -> Answer:
+        """Checks the definition first; what cannot run is not activated."""
+        return _saved(call, services.set_active(actor=call.actor, workflow_id=workflow_id, active=True))
+
+
+class DeactivateView(AuterityView):
+    @operation(summary="Deactivate a workflow", answers={200: bodies.WorkflowBody}, raises=READING)
+    def post(self, call: Call[None], workflow_id: UUID) -> Answer:
+        """No new run begins; those under way go on."""
+        return _saved(call, services.set_active(actor=call.actor, workflow_id=workflow_id, active=False))
+
+
+class ValidateView(AuterityView):
+    @operation(
+        summary="Check a definition",
+        body=bodies.Validate,
+        answers={200: bodies.Validation},
+        raises=[NotAuthenticated, PermissionDenied, InvalidInput],
+    )
+    def post(self, call: Call[bodies.Validate]) -> Answer:
+        """Every problem with its node or edge, field and mend. Nothing is stored, run or connected to."""
+        definition = read_definition(_parts(call.body)) or {"nodes": [], "edges": []}
+        return _validation(selectors.validate(actor=call.actor, definition=definition))
+
+
+class ValidateStoredView(AuterityView):
+    @operation(summary="Check a stored workflow", answers={200: bodies.Validation}, raises=READING)
+    def post(self, call: Call[None], workflow_id: UUID) -> Answer:
+        """The same for the newest version of a stored workflow."""
+        workflow = selectors.get_workflow(actor=call.actor, workflow_id=workflow_id)
+        version = selectors.get_version(actor=call.actor, workflow=workflow)
+        return _validation(selectors.validate(actor=call.actor, definition=version.definition))
+
+
+class VersionsView(AuterityView):
+    @operation(summary="List a workflow's versions", query=PageQuery, answers={200: bodies.VersionPage}, raises=READING)
+    def get(self, call: Call[None], workflow_id: UUID) -> Answer:
+        """Newest first. A version never changes."""
+        rows = selectors.list_versions(actor=call.actor, workflow_id=workflow_id).defer("definition")
+        found, page = cut(rows, call.query, default_size=self.edition.page_size)
+        return Answer(bodies.VersionPage(versions=[bodies.VersionBody(**_version(each)) for each in found], **page))
+
+
+class VersionView(AuterityView):
+    @operation(summary="Read one version", answers={200: bodies.VersionDetail}, raises=[*READING, VersionNotFound])
+    def get(self, call: Call[None], workflow_id: UUID, number: int) -> Answer:
+        """The definition as it was saved then."""
+        workflow = selectors.get_workflow(actor=call.actor, workflow_id=workflow_id)
+        version = selectors.get_version(actor=call.actor, workflow=workflow, number=number)
+        graph = write_graph(version.definition)
+        return Answer(
+            bodies.VersionDetail(**_version(version), definition=bodies.Graph(**graph), **_rest(version.definition))
+        )
+
+
+class RestoreVersionView(AuterityView):
+    @operation(summary="Make an old version the newest", answers={200: bodies.WorkflowBody}, raises=[*READING, VersionNotFound])
+    def post(self, call: Call[None], workflow_id: UUID, number: int) -> Answer:
+        """Adds a version with the old content; nothing is overwritten."""
+        return _saved(call, services.restore_version(actor=call.actor, workflow_id=workflow_id, number=number))
+
+
+class NodeTypesView(AuterityView):
+    @operation(summary="The node types there are", answers={200: bodies.NodeTypes}, raises=[NotAuthenticated])
+    def get(self, call: Call[None]) -> Answer:
+        """What an editor needs to draw a node's form and to help with expressions."""
+        types = [
+            bodies.NodeTypeBody(
+                type=each.name,
+                aliases=list(each.aliases),
+                title=each.title,
+                summary=each.summary,
+                trigger=each.trigger,
+                effect=each.effect.value,
+                config_schema=each.config.model_json_schema(),
+            )
+            for each in NODES
+        ]
+        return Answer(bodies.NodeTypes(node_types=types, functions=dict(FUNCTIONS)))
+
+
+def _parts(body: BaseModel) -> dict[str, Any]:
+    return body.model_dump(include=set(bodies.GraphParts.model_fields), exclude_unset=True)
+
+
+def _saved(call: Call[Any], workflow: Workflow) -> Answer:
+    definition = selectors.get_version(actor=call.actor, workflow=workflow).definition
+    return Answer(bodies.WorkflowBody(**_workflow(workflow, definition)))
+
+
+def _workflow(workflow: Workflow, definition: dict[str, Any]) -> dict[str, Any]:
+    graph = write_graph(definition)
+    return {
+        "id": workflow.id,
+        "name": workflow.name,
+        "description": workflow.description,
+        "category": workflow.category,
+        "definition": bodies.Graph(**graph),
+        "is_active": workflow.is_active,
+        "created_at": workflow.created_at,
+        "updated_at": workflow.updated_at,
+        "created_by": workflow.created_by_id,
+        "version": workflow.version,
+        "organization_id": workflow.organization_id,
+        "template_id": workflow.template_id,
+        **graph,
+        **_rest(definition),
+        "problems": [_problem(each) for each in check(definition)],
+    }
+
+
+def _rest(definition: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "variables": definition.get("variables", []),
+        "triggers": definition.get("triggers", []),
+        "settings": definition.get("settings", {}),
+    }
+
+
+def _problem(problem: Problem) -> bodies.ProblemBody:
+    return bodies.ProblemBody(
+        message=problem.message,
+        field=problem.place,
+        node_id=problem.node,
+        edge_id=problem.edge,
+        severity="warning" if problem.warning else "error",
+    )
+
+
+def _validation(problems: list[Problem]) -> Answer:
+    return Answer(
+        bodies.Validation(valid=all(each.warning for each in problems), problems=[_problem(each) for each in problems])
+    )
+
+
+def _summary(workflow: Workflow, figures: Figures) -> bodies.WorkflowSummary:
+    return bodies.WorkflowSummary(
+        id=workflow.id,
+        name=workflow.name,
+        description=workflow.description,
+        category=workflow.category,
+        is_active=workflow.is_active,
+        version=workflow.version,
+        created_at=workflow.created_at,
+        updated_at=workflow.updated_at,
+        created_by=workflow.created_by_id,
+        execution_count=figures.total,
+        last_execution=figures.last_execution,
+    )
+
+
+def _stats(figures: Figures) -> bodies.ExecutionStats:
+    return bodies.ExecutionStats(
+        total_executions=figures.total,
+        successful_executions=figures.successful,
+        failed_executions=figures.failed,
+        average_duration=figures.average_duration,
+    )
+
+
+def _version(version: WorkflowVersion) -> dict[str, Any]:
+    return {
+        "id": version.id,
+        "workflow_id": version.workflow_id,
+        "version": version.number,
+        "created_at": version.created_at,
+        "created_by": version.created_by_id,
+        "checksum": version.checksum,
+    }

@@ -1,0 +1,220 @@
+"""The one way a request takes: authenticate, read the shape, call a service, write the shape. Policy is attributes.
+
+    class WorkflowList(AuterityView):
+        @operation(summary="Create a workflow", body=WorkflowCreate, answers={201: WorkflowBody}, creates=True)
+        def post(self, call: Call[WorkflowCreate]) -> Answer: ...
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, ClassVar, Generic, TypeVar
+
+import orjson
+import structlog
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from pydantic import BaseModel
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.errors import NotAuthenticated
+from accounts.tokens import authenticate_access
+from api.dialect import DIALECTS, Dialect
+from api.models import IdempotencyRecord
+from api.parsers import JsonParser, JsonRenderer
+from api.problems import Crashed, IdempotencyMismatch, MalformedBody, NoSuchPath, as_domain_error
+from api.schema import documentation
+from auterity.kernel.access import Actor
+from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput
+
+log = structlog.get_logger(__name__)
+
+_Body = TypeVar("_Body")
+
+IDEMPOTENCY_HOURS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a view answers: a pydantic model (or plain JSON) and a status."""
+
+    body: Any
+    status: int = 200
+    headers: dict[str, str] | None = None
+    sparse: bool = False  # leave out the keys that were not set
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[_Body]):
+    """A request that passed the door: who asks, the validated body and query, the path's ids."""
+
+    actor: Actor
+    body: _Body
+    query: Any
+    request: Request
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <access token>`; one query proves the login behind it."""
+
+    def authenticate(self, request: Request) -> tuple[Actor, str] | None:
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            return None
+        return authenticate_access(token.strip()), token.strip()
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class SignedIn(BasePermission):
+    """Deny by default: what a signed-in person may do is decided inside the services."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if isinstance(request.user, Actor):
+            return True
+        raise NotAuthenticated
+
+
+class DialectView(APIView):
+    """Base of every view. A dialect's own base class sets `dialect`; `public` views take no token and ignore a bad one."""
+
+    dialect: ClassVar[Dialect]
+    public: ClassVar[bool] = False
+    renderer_classes = [JsonRenderer]
+    parser_classes = [JsonParser]
+    authentication_classes = [BearerAuthentication]
+    permission_classes = [SignedIn]
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [] if self.public else super().get_authenticators()
+
+    def get_permissions(self) -> Any:
+        return [] if self.public else super().get_permissions()
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
+        return self._answer_problem
+
+    def _answer_problem(self, error: Exception, context: dict[str, Any]) -> Response:
+        problem = as_domain_error(error)
+        if problem is None:
+            log.exception("request_crashed", path=self.request.path)
+            problem = Crashed()
+        worded = self.dialect.word(self.request, problem)
+        headers = dict(worded.headers)
+        if worded.status == 405:
+            headers["Allow"] = ", ".join(self.allowed_methods)
+        return Response(worded.body, status=worded.status, headers=headers)
+
+
+def operation(
+    *,
+    summary: str,
+    answers: dict[int, Any],
+    body: type[BaseModel] | None = None,
+    query: type[BaseModel] | None = None,
+    raises: Sequence[type[DomainError]] = (),
+    creates: bool = False,
+    description: str = "",
+) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
+    """Declare a view method: what it takes, answers and refuses. The declaration is enforced and is the documentation.
+
+    `creates` makes the method honour `Idempotency-Key`: the same key and body within 24 hours get the first answer.
+    """
+
+    def declare(method: Callable[..., Answer]) -> Callable[..., Response]:
+        @wraps(method)
+        def handle(view: DialectView, request: Request, **ids: Any) -> Response:
+            call = Call(
+                actor=request.user,
+                body=_body(request, body),
+                query=query.model_validate(_query(request)) if query is not None else None,
+                request=request,
+            )
+            key = request.headers.get("Idempotency-Key", "") if creates and isinstance(call.actor, Actor) else ""
+            if key:
+                return _once(view, call, key, lambda: method(view, call, **ids))
+            return _respond(method(view, call, **ids))
+
+        return extend_schema(
+            **documentation(method, summary, description, body, query, answers, raises, idempotent=creates)
+        )(handle)
+
+    return declare
+
+
+def _query(request: Request) -> dict[str, Any]:
+    return {name: values[-1] for name, values in request.query_params.lists()}
+
+
+def _body(request: Request, model: type[BaseModel] | None) -> Any:
+    if model is None:
+        return None
+    if not isinstance(request.data, dict):
+        raise MalformedBody("The request body must be a JSON object.")
+    return model.model_validate(request.data)
+
+
+def _respond(answer: Answer) -> Response:
+    body = answer.body.model_dump(mode="json", by_alias=True, exclude_unset=answer.sparse) if isinstance(answer.body, BaseModel) else answer.body
+    return Response(body, status=answer.status, headers=answer.headers)
+
+
+def _once(view: DialectView, call: Call[Any], key: str, act: Callable[[], Answer]) -> Response:
+    """Do it once for a key. The record and what it created are one transaction; whoever comes second gets the first answer."""
+    if len(key) > 255:
+        raise InvalidInput([FieldProblem("Idempotency-Key", "This may have at most 255 characters.")])
+    request = call.request
+    digest = hashlib.sha256(orjson.dumps([request.method, request.path_info, request.data], option=orjson.OPT_SORT_KEYS))
+    endpoint = f"{request.method} {request.path_info}"[:200]
+    known = IdempotencyRecord.objects.of(call.actor).filter(endpoint=endpoint, key=key)
+    known.filter(created_at__lt=timezone.now() - timezone.timedelta(hours=IDEMPOTENCY_HOURS)).delete()
+    try:
+        with transaction.atomic():
+            record = IdempotencyRecord(
+                organization_id=call.actor.organization_id, endpoint=endpoint, key=key, request_hash=digest.hexdigest()
+            )
+            record.save(force_insert=True)
+            response = _respond(act())
+            record.status, record.body = response.status_code, response.data
+            record.save(update_fields=["status", "body"])
+            return response
+    except IntegrityError:
+        first = known.first()
+        if first is None or first.status is None:
+            raise
+    if first.request_hash != digest.hexdigest():
+        raise IdempotencyMismatch
+    return Response(first.body, status=first.status, headers={"Idempotent-Replayed": "true"})
+
+
+def no_such_path(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's 404 handler: worded by the dialect whose prefix the path has."""
+    return _worded(request, NoSuchPath())
+
+
+def crashed(request: HttpRequest) -> HttpResponse:
+    """Django's 500 handler, for what broke outside a view."""
+    return _worded(request, Crashed())
+
+
+def refused(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Django's 400 and 403 handler, such as for a host name that is not ours."""
+    return _worded(request, (as_domain_error(exception) if exception else None) or MalformedBody("The request was refused."))
+
+
+def _worded(request: HttpRequest, error: DomainError) -> HttpResponse:
+    dialect = DIALECTS.of_path(request.path_info) or next(iter(DIALECTS))
+    worded = dialect.word(request, error)
+    return HttpResponse(
+        orjson.dumps(worded.body), status=worded.status, headers=worded.headers, content_type="application/json"
+    )

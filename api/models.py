@@ -1,0 +1,26 @@
+"""What the API itself remembers: the first answer to each Idempotency-Key."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from auterity.kernel.models import Identified, JsonText
+from auterity.kernel.tenancy import TenantOwned
+
+
+class IdempotencyRecord(TenantOwned, Identified):
+    """One answered POST. Written in the transaction of what it created, so the two exist together or not at all."""
+
+    endpoint = models.CharField(max_length=200)
+    key = models.CharField(max_length=255)
+    request_hash = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(null=True)
+    body = JsonText(null=True)
+
+    class Meta:
+        db_table = "idempotency_records"
+        default_manager_name = "unscoped"
+        constraints = [models.UniqueConstraint(fields=["organization", "endpoint", "key"], name="idempotency_once")]
+
+    def __str__(self) -> str:
+        return f"{self.endpoint} {self.key}"
