@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
+from itertools import islice
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -29,6 +30,7 @@ from engine.expressions import (
 from engine.node import NodeConfig, NodeType
 
 _EMPTY = compile_template({})
+_WARNINGS = 20  # settings that nobody knows, named one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,7 @@ def check_config(node_type: NodeType, raw: Any) -> CheckedConfig:
     settings = _validate(node_type, raw, fields, errors)
     warnings = [
         (name, f"{node_type.title} has no setting '{name}'{_nearest(name, list(fields))}; it is kept but not used.")
-        for name in raw
-        if name not in fields
+        for name in islice((name for name in raw if name not in fields), _WARNINGS)
     ]
     return CheckedConfig(template, settings, errors, warnings)
 
@@ -86,15 +87,20 @@ def _mark(info: FieldInfo, name: str) -> Any:
     return None
 
 
+def _escapes(info: FieldInfo, raw: Mapping[str, Any]) -> bool:
+    """Whether values put into this field are made safe for HTML: always, or when another field says so (`x-escape-when`)."""
+    if _mark(info, "x-escape") != "html":
+        return False
+    when = _mark(info, "x-escape-when") or {}
+    return all(raw.get(name) == value or contains_template(raw.get(name)) for name, value in when.items())
+
+
 def _item_model(info: FieldInfo) -> type[BaseModel] | None:
     """The model of a list's items, when the field is a list of models that hold bare expressions."""
-    candidates = [info.annotation, *get_args(info.annotation)]
-    for outer in candidates:
-        for arg in get_args(outer):
-            if isinstance(arg, type) and issubclass(arg, BaseModel):
-                if any(_mark(each, "x-expression") for each in _fields(arg).values()):
-                    return arg
-    return None
+    held = [arg for outer in (info.annotation, *get_args(info.annotation)) for arg in get_args(outer)]
+    models = [arg for arg in held if isinstance(arg, type) and issubclass(arg, BaseModel)]
+    bare = [model for model in models if any(_mark(each, "x-expression") for each in _fields(model).values())]
+    return bare[0] if bare else None
 
 
 def _bare_sources(name: str, info: FieldInfo, value: Any) -> Iterator[tuple[str, str]]:
@@ -122,7 +128,7 @@ def _compile(raw: Mapping[str, Any], fields: Mapping[str, FieldInfo], errors: li
         bare = _mark(info, "x-expression") or _item_model(info) is not None
         if bare or _mark(info, "x-literal"):
             kept[name] = value
-        elif _mark(info, "x-escape") == "html":
+        elif _escapes(info, raw):
             escaped[name] = value
         else:
             rendered[name] = value
@@ -173,9 +179,9 @@ def _value_at(raw: Any, path: tuple[int | str, ...]) -> Any:
     for part in path:
         if isinstance(raw, str):
             return raw
-        if isinstance(raw, Mapping) and part in raw:
+        if isinstance(raw, list) and isinstance(part, int) and part < len(raw):
             raw = raw[part]
-        elif isinstance(raw, list) and isinstance(part, int) and part < len(raw):
+        elif isinstance(raw, Mapping) and part in raw:
             raw = raw[part]
         else:
             return None

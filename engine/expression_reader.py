@@ -26,6 +26,7 @@ from engine.expression_vocabulary import (
     MAX_NESTING,
     PREFIX,
     TYPES,
+    is_hard,
     numbered,
     side_by_side,
     unknown_function,
@@ -208,7 +209,9 @@ class _Reader:
             if len(known) == MAX_REFERENCES:
                 raise ExpressionProblem(f"An expression reads at most {MAX_REFERENCES} values.", self.source, None)
             known[reference] = f"{VARIABLE}{len(known)}"
-        return known[reference]
+        name = known[reference]
+        self.reading.uses[name] = self.reading.uses.get(name, 0) + 1
+        return name
 
     # What hangs on a value
 
@@ -236,7 +239,7 @@ class _Reader:
             return self.loop(receiver, name, opening)
         if name.text not in METHODS and name.text not in CEL_METHODS:
             raise self.problem(unknown_method(name.text), name)
-        return [*receiver, (f".{name.text}", name.start), *_bracketed(opening, self.arguments(opening, ")"))]
+        return [*receiver, (f".{name.text}", name.start), *_bracketed(opening, self.given(name, opening))]
 
     def loop(self, receiver: Pieces, name: Token, opening: Token) -> Pieces:
         variable = self.peek()
@@ -272,7 +275,7 @@ class _Reader:
         if name.text == "has":
             return self.has(name, opening)
         if name.text in CEL_FUNCTIONS:
-            return [(name.text, name.start), *_bracketed(opening, self.arguments(opening, ")"))]
+            return [(name.text, name.start), *_bracketed(opening, self.given(name, opening))]
         function = functions.TABLE.get(name.text)
         if function is None:
             raise self.problem(unknown_function(name.text), name)
@@ -282,6 +285,15 @@ class _Reader:
             wanted = numbered(function.least, function.most, "value")
             raise self.problem(f"{name.text}() takes {wanted}, not {len(found)}: {function.help}.", name)
         return [(f"{FUNCTION}{name.text}([", name.start), *_separated(found, opening), ("])", opening.start)]
+
+    def given(self, name: Token, opening: Token) -> list[Pieces]:
+        """The arguments of one of CEL's own functions or methods."""
+        found = self.arguments(opening, ")")
+        if name.text == "matches":
+            before, pattern = self.tokens[self.at - 3 : self.at - 1]
+            self.reading.matches += 1
+            self.reading.hard |= pattern.kind != "text" or before.text not in ("(", ",") or is_hard(pattern.value)
+        return found
 
     def mathematics(self, token: Token) -> Pieces:
         self.take()
@@ -322,7 +334,6 @@ class _Reader:
 
     def tally(self, name: str) -> None:
         self.reading.scans += 1
-        self.reading.matching |= name == "matches"
         self.reading.growing |= name in GROWING
 
 

@@ -35,10 +35,12 @@ class Reading:
     text: str = ""
     places: list[tuple[int, int]] = field(default_factory=list)
     references: dict[Reference, str] = field(default_factory=dict)
+    uses: dict[str, int] = field(default_factory=dict)  # how often each variable is written
     looping: bool = False
     joins: int = 0  # how many `+`
     scans: int = 0  # how many other operators and calls, each of which may read a whole value
-    matching: bool = False
+    matches: int = 0  # how many regular expressions
+    hard: bool = False  # whether one of them may take long
     growing: bool = False
     whole: Reference | None = None  # the expression is this one reference and nothing else
 

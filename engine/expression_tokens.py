@@ -107,7 +107,11 @@ def _quoted(source: str, opening: re.Match[str]) -> Token:
     end = _closing(source, opening)
     content = source[opening.end() : end - len(opening["quote"])]
     if not opening["prefix"]:
-        content = _ESCAPE.sub(lambda escape: _unescaped(escape.group(), source, opening.end() + escape.start()), content)
+        content = _ESCAPE.sub(
+            lambda escape: _unescaped(escape.group(), source, opening.end() + escape.start()), content
+        )
+    if "\0" in content:  # The engine's text ends there.
+        raise ExpressionProblem("A text cannot have a NUL character.", source, opening.start())
     return Token("text", source[opening.start() : end], opening.start(), content)
 
 
@@ -119,7 +123,9 @@ def _unescaped(escape: str, source: str, position: int) -> str:
         code = int(name, 8) if name.isdecimal() and len(name) == 3 else int(name[1:], 16)
         if code < 0xD800 or 0xDFFF < code <= 0x10FFFF:
             return chr(code)
-    raise ExpressionProblem(f"The escape {escape} does not exist; a backslash itself is written \\\\.", source, position)
+    raise ExpressionProblem(
+        f"The escape {escape} does not exist; a backslash itself is written \\\\.", source, position
+    )
 
 
 def _closing(source: str, opening: re.Match[str]) -> int:

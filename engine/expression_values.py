@@ -59,6 +59,8 @@ class Measure:
 
     def _text(self, value: str) -> str:
         self._add(len(value) + 16)
+        if "\0" in value:  # The engine's text, and a database's, ends there.
+            raise BadValue("text with a NUL character")
         if not value.isascii():
             try:
                 value.encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 
 from engine.expression_cel import METHODS
@@ -31,6 +32,17 @@ _WORDS = {"and": "&&", "or": "||", "not": "!", "is": "==", "AND": "&&", "OR": "|
 GROWING = frozenset(["replace", "join", "format", "split", "json", "text"])
 
 
+_COUNTED = re.compile(r"\{(\d*),?(\d*)\}", re.ASCII)
+
+
+def is_hard(pattern: str) -> bool:
+    """Whether a regular expression may take long: counts multiply, and character properties are long tables."""
+    steps = len(pattern)
+    for least, most in _COUNTED.findall(pattern):
+        steps *= int((most or least or "1")[:6])
+    return steps > 2000 or "\\p" in pattern.lower()
+
+
 def numbered(least: int, most: int, noun: str) -> str:
     amount = str(least) if least == most else f"{least} to {most}"
     return f"{amount} {noun}{'s' if most > 1 else ''}"
@@ -46,17 +58,17 @@ def unknown_function(name: str) -> str:
     known = sorted({*FUNCTIONS, *CEL_FUNCTIONS})
     if name in MACROS or name in METHODS or name in CEL_METHODS:
         return f"{name}() belongs behind a value, such as input.x.{name}(…)."
-    return f"There is no function {name}(); {_nearest(name, known)}"
+    return f"There is no function {name[:60]}(); {_nearest(name, known)}"
 
 
 def unknown_mathematics(name: str) -> str:
-    return f"There is no math.{name}(); {_nearest(name, sorted(MATHEMATICS))}"
+    return f"There is no math.{name[:60]}(); {_nearest(name, sorted(MATHEMATICS))}"
 
 
 def unknown_method(name: str) -> str:
     if name in FUNCTIONS or name in CEL_FUNCTIONS:
         return f"{name} is written around the value: {name}(x), not x.{name}()."
-    return f"There is no method {name}(); {_nearest(name, sorted({*METHODS, *CEL_METHODS, *MACROS}))}"
+    return f"There is no method {name[:60]}(); {_nearest(name, sorted({*METHODS, *CEL_METHODS, *MACROS}))}"
 
 
 def _nearest(name: str, known: list[str]) -> str:

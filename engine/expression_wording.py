@@ -67,7 +67,9 @@ def _compile_sentence(said: str, reading: Reading) -> str:
         return _mismatch(overload[1], _split_kinds(overload[2]))
     if "Syntax error" in said:
         found = _NOT_HERE.search(said)
-        return f"This {_renamed(found[1], reading)[:60]} is not expected here." if found else "This is not expected here."
+        return (
+            f"This {_renamed(found[1], reading)[:60]} is not expected here." if found else "This is not expected here."
+        )
     if "invalid int literal" in said or "invalid uint literal" in said:
         return "This whole number is larger than 64 bits; write it as text."
     if found := re.search(r"undeclared reference to '([^']+)'", said):
@@ -102,7 +104,7 @@ _SENTENCES: Mapping[str, str] = {
     r"jump_condition": "What stands before ? must be true or false.",
     r"overloads found : (_&&_|_\|\|_|!_)": "Only true and false can be joined with && and || or negated with !.",
     r"Iteration budget": "This loops over more than 10000 items in all; use a map step for so many.",
-    r"invalid regular expression: (.*)": r"The pattern is not a regular expression: \1.",
+    r"invalid regular expression: (.{,80})": r"The pattern is not a regular expression: \1.",
     r"String to Timestamp": "timestamp() reads text such as 2026-01-31T08:00:00Z.",
     r"String to Duration": "duration() reads text such as 90s or 1h30m.",
     r"cannot convert|Failed to convert": "The value cannot be converted; number(x) reads text such as 12.5.",

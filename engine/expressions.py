@@ -67,6 +67,7 @@ class Expression:
     _reading: Reading
     _program: Program
     _references: tuple[tuple[str, Reference], ...]
+    _uses: int  # of the reference written most often
 
     def evaluate(self, scope: Scope) -> Any:
         """The value as JSON: timestamps are RFC 3339 text with `Z`, durations seconds. Raises `ExpressionError`."""
@@ -109,11 +110,11 @@ class Expression:
             raise ExpressionError(f"{reference.label} holds {error}.", self.source) from None
 
     def _cost(self, size: int) -> int:
-        """Bytes handled, at worst: a chain of `+` copies each part again and again, another operator reads it once."""
+        """Bytes handled, at worst: each use copies, a chain of `+` again and again, another operator reads once."""
         reading = self._reading
-        if reading.matching and (size > MATCHED_BYTES or reading.growing):
+        if reading.matches and (reading.hard or reading.growing or size * reading.matches > MATCHED_BYTES):
             return IN_PROCESS_BYTES + 1
-        return size * ((1 + reading.joins) ** 2 + reading.scans)
+        return size * (max(self._uses, (1 + reading.joins) ** 2) + reading.scans)
 
     def _error(self, raw: str, scope: Scope) -> ExpressionError:
         for name, reference in self._references:
@@ -159,7 +160,8 @@ def _compile(source: str) -> Expression:
     references = tuple((name, reference) for reference, name in reading.references.items())
     roots = frozenset(reference.root for _, reference in references)
     steps = frozenset(str(reference.segments[0]) for _, reference in references if reference.root == "steps")
-    return Expression(source, roots, steps, roots - FIXED, reading, program, references)
+    uses = max(reading.uses.values(), default=0)
+    return Expression(source, roots, steps, roots - FIXED, reading, program, references, uses)
 
 
 def _placed(problem: tuple[str, int | None], source: str) -> tuple[str, str, int | None]:

@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+from engine.configuration import ConfigTemplate, check_config
 from engine.expressions import Expression, ExpressionProblem, compile_expression
 from engine.node import ERROR, OUT, NodeConfig, NodeType
-from engine.configuration import ConfigTemplate, check_config
 from engine.registry import NODES, NodeRegistry, UnknownNode
 
 MAX_NODES = 10_000
 MAX_EDGES = 50_000
+MAX_NAME = 100  # characters of an id and of a port
+_HINTS = 20  # "did you mean" is looked for this often; each time costs a look at every id
+_SHOWN = 12  # nodes of a circle that are named
 DEFAULT_TARGETS = frozenset({"", "in", "input"})
 
 
@@ -133,6 +136,8 @@ class _Compiler:
         self.nodes: list[Node] = []
         self._by_id: dict[str, Node] = {}
         self._known_ids: set[str] = set()
+        self._hints = _HINTS
+        self._unknown_types: dict[str, str] = {}
 
     def run(self) -> _Compiler:
         raw_nodes = self._definition.get("nodes") or []
@@ -160,16 +165,16 @@ class _Compiler:
 
     def _add_node(self, raw: Mapping[str, Any]) -> None:
         node_id = str(raw.get("id") or "")
-        if not node_id or len(node_id) > 100:
-            self._say("Every node needs an id of 1 to 100 characters.", field="nodes", structural=True)
+        if not 1 <= len(node_id) <= MAX_NAME or not node_id.isprintable():
+            self._say(
+                f"Every node needs an id of 1 to {MAX_NAME} printable characters.", field="nodes", structural=True
+            )
             return
         if node_id in self._by_id:
             self._say("This id is used by two nodes; ids must differ.", node=node_id, field="id", structural=True)
             return
-        try:
-            node_type = self._registry.get(str(raw.get("type") or ""))
-        except UnknownNode as error:
-            self._say(error.message, node=node_id, field="type", structural=True)
+        node_type = self._type(str(raw.get("type") or ""), node_id)
+        if node_type is None:
             return
         checked = check_config(node_type, raw.get("config") or {})
         for where, message in checked.errors:
@@ -186,6 +191,17 @@ class _Compiler:
             ports=_ports(node_type, checked.settings),
         )
         self.nodes.append(self._by_id[node_id])
+        if any(len(port) > MAX_NAME for port in self._by_id[node_id].ports or ()):
+            self._say(f"The name of a port has at most {MAX_NAME} characters.", node=node_id, field="config")
+
+    def _type(self, name: str, node_id: str) -> NodeType | None:
+        if name not in self._unknown_types:
+            try:
+                return self._registry.get(name)
+            except UnknownNode as error:
+                self._unknown_types[name] = error.message
+        self._say(self._unknown_types[name], node=node_id, field="type", structural=True)
+        return None
 
     def _add_edge(self, raw: Mapping[str, Any], seen: set[str]) -> None:
         edge_id = str(raw.get("id") or "")
@@ -221,10 +237,20 @@ class _Compiler:
         node = self._by_id.get(node_id)
         if node is None and node_id not in self._known_ids:
             side = name.removesuffix("_node_id")
-            near = get_close_matches(node_id, self._known_ids, n=1)
-            hint = f"; did you mean '{near[0]}'?" if near else ""
-            self._say(f"The {side} '{node_id}' is not a node of this workflow{hint}", edge=edge_id, field=side, structural=True)
+            hint = self._hint(node_id, "; did you mean '{}'?")
+            self._say(
+                f"The {side} '{node_id}' is not a node of this workflow{hint}",
+                edge=edge_id,
+                field=side,
+                structural=True,
+            )
         return node
+
+    def _hint(self, node_id: str, sentence: str) -> str:
+        """The nearest id there is, for the first few mistakes: a definition of mistakes only must not take minutes."""
+        self._hints -= 1
+        near = get_close_matches(node_id, self._known_ids, n=1) if self._hints >= 0 else []
+        return sentence.format(near[0]) if near else ""
 
     def _condition(self, raw: Mapping[str, Any], edge_id: str) -> Expression | None:
         text = raw.get("condition")
@@ -248,8 +274,9 @@ class _Compiler:
         if len(order) == len(self.nodes):
             return order
         circle = self._circle({node.index for node in self.nodes if waiting[node.index]})
+        named = circle if len(circle) <= _SHOWN else [*circle[: _SHOWN - 2], "…", circle[-1]]
         self._say(
-            f"The nodes {' -> '.join(circle)} form a circle; a workflow runs forward only. Remove one of these edges.",
+            f"The nodes {' -> '.join(named)} form a circle; a workflow runs forward only. Remove one of these edges.",
             node=circle[0],
             structural=True,
         )
@@ -257,7 +284,9 @@ class _Compiler:
 
     def _circle(self, stuck: set[int]) -> list[str]:
         """One cycle among nodes that each have a predecessor in the set: walk backwards until a node repeats."""
-        at, trail, place = min(stuck), [], {}
+        at = min(stuck)
+        trail: list[int] = []
+        place: dict[int, int] = {}
         while at not in place:
             place[at] = len(trail)
             trail.append(at)
@@ -277,8 +306,7 @@ class _Compiler:
         for node, place, step_id, reach in uses:
             step = self._by_id.get(step_id)
             if step is None:
-                near = get_close_matches(step_id, self._known_ids, n=1)
-                hint = f"; did you mean steps.{near[0]}?" if near else ""
+                hint = self._hint(step_id, "; did you mean steps.{}?")
                 self._say(f"steps.{step_id}: there is no such node{hint}", node=node.id, field=place)
             elif not (before[node.index] | (1 << node.index if reach else 0)) >> step.index & 1:
                 self._say(

@@ -98,10 +98,22 @@ class Step(Protocol):
     node_id: str
     attempt: int  # counts from 1
     timeout: float  # seconds this attempt may take
-    now: str  # RFC 3339, fixed for the step: a retry sees the same one
-    input: Any  # what arrives at this node
-    inputs: Mapping[str, Any]  # the execution's inputs over the variables' defaults
     ports: Ports
+
+    @property
+    def now(self) -> str:
+        """RFC 3339, fixed for the step: a retry sees the same moment."""
+        ...
+
+    @property
+    def input(self) -> Any:
+        """What arrives at this node."""
+        ...
+
+    @property
+    def inputs(self) -> Mapping[str, Any]:
+        """The execution's inputs over the variables' defaults."""
+        ...
 
     def evaluate(self, expression: str) -> Any:
         """The value of a bare expression. Raises `engine.expressions.ExpressionError`."""
@@ -136,6 +148,7 @@ class NodeType:
     default_timeout: float
     check: Callable[[Any], list[tuple[str, str]]] | None
     lookup: Callable[[Any, Step], Outcome | None] | None
+    gathers: bool
 
     @property
     def pure(self) -> bool:
@@ -154,14 +167,17 @@ def node(
     default_timeout: float = 30.0,
     check: Callable[[_AnyConfig], list[tuple[str, str]]] | None = None,
     lookup: Callable[[_AnyConfig, Step], Outcome | None] | None = None,
+    gathers: bool = False,
 ) -> Callable[[Callable[[_AnyConfig, Step], Outcome]], Callable[[_AnyConfig, Step], Outcome]]:
     """Register a node type.
 
-    `check` finds, at save time, problems that pydantic cannot: pairs of (field, message). `lookup` asks the other side after a
-    crash whether the step took effect: the outcome if it did, None if it surely did not; it raises `Unknown` if nobody can tell.
+    `check` finds, at save time and again on the rendered values, problems that pydantic cannot: pairs of (field, message).
+    `lookup` asks the other side after a crash whether the step took effect: the outcome if it did, None if it surely did
+    not; it raises `Unknown` if nobody can tell. A node that `gathers` gets a map of what arrived, also when only one did.
 
     Raises `engine.registry.DuplicateNode` when the name or an alias is taken.
     """
+
     def register(run: Callable[[_AnyConfig, Step], Outcome]) -> Callable[[_AnyConfig, Step], Outcome]:
         ports: Callable[[Any], Sequence[str]] = outputs if callable(outputs) else lambda _config: tuple(outputs)
         NODES.add(
@@ -178,6 +194,7 @@ def node(
                 default_timeout=default_timeout,
                 check=check,
                 lookup=lookup,
+                gathers=gathers,
             )
         )
         return run

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import isfinite
 from typing import Any, Literal
 
 import orjson
@@ -15,12 +16,13 @@ from pydantic import ValidationError
 
 from engine.expressions import ExpressionError, ExpressionProblem, Scope, compile_expression, compile_template
 from engine.graph import Node
-from engine.node import Done, Failed, NodeConfig, Outcome
+from engine.node import Done, Failed, NodeConfig, NodeType, Outcome
 from engine.ports import PortFailure, Ports, Unknown
 
 log = logging.getLogger(__name__)
 
 MAX_NOTES = 100
+MAX_MESSAGE = 4000  # characters
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -45,18 +47,12 @@ class RunningStep:
     scope: Scope
     ports: Ports
     notes: list[Note] = field(default_factory=list)
+    now: str = field(init=False)
+    input: Any = field(init=False)
+    inputs: Mapping[str, Any] = field(init=False)
 
-    @property
-    def now(self) -> str:
-        return self.scope.now
-
-    @property
-    def input(self) -> Any:
-        return self.scope.input
-
-    @property
-    def inputs(self) -> Mapping[str, Any]:
-        return self.scope.inputs
+    def __post_init__(self) -> None:
+        self.now, self.input, self.inputs = self.scope.now, self.scope.input, self.scope.inputs
 
     def evaluate(self, expression: str) -> Any:
         return compile_expression(expression).evaluate(self.scope)
@@ -73,18 +69,40 @@ class RunningStep:
 
 def prepare(node: Node, scope: Scope) -> NodeConfig | Failed:
     """The rendered and validated configuration of a step."""
+    rendered = render(node, scope)
+    return rendered if isinstance(rendered, Failed) else validate(node, rendered)
+
+
+def render(node: Node, scope: Scope) -> dict[str, Any] | Failed:
+    """The configuration with every template filled in."""
     try:
-        rendered = node.template.render(scope)
+        return node.template.render(scope)
     except ExpressionError as error:
         return Failed("expression", error.message, {"available": error.available} if error.available else {})
+
+
+def validate(node: Node, rendered: Mapping[str, Any]) -> NodeConfig | Failed:
+    """A rendered configuration as the node's own type."""
     try:
-        return node.type.config.model_validate(rendered)
+        return check_rendered(node.type, node.title, rendered)
     except ValidationError as error:
-        told = [
-            f"{'.'.join(str(part) for part in each['loc'])}: {each['msg'].removeprefix('Value error, ')}"
+        wrong = [
+            (".".join(str(part) for part in each["loc"]), each["msg"].removeprefix("Value error, "))
             for each in error.errors(include_url=False, include_input=False)
         ]
-        return Failed("config", f"The settings of '{node.title}' do not fit once filled in: {'; '.join(told)}.")
+        return _misfit(node.title, wrong)
+
+
+def check_rendered(node_type: NodeType, title: str, rendered: Mapping[str, Any]) -> NodeConfig | Failed:
+    """The configuration as the node's model, after the node's own `check`. Raises pydantic's `ValidationError`."""
+    config = node_type.config.model_validate(dict(rendered))
+    wrong = node_type.check(config) if node_type.check is not None else []
+    return _misfit(title, wrong) if wrong else config
+
+
+def _misfit(title: str, wrong: list[tuple[str, str]]) -> Failed:
+    told = "; ".join(f"{field}: {message.rstrip('.')}" for field, message in wrong)
+    return Failed("config", f"The settings of '{title}' do not fit once filled in: {told}.", {"fields": dict(wrong)})
 
 
 def perform(node: Node, config: NodeConfig, step: RunningStep, *, max_output_bytes: int) -> Outcome:
@@ -97,12 +115,9 @@ def recover(node: Node, config: NodeConfig, step: RunningStep, *, max_output_byt
 
     The node's own `lookup` asks the other side; where nobody can tell, the node's `on_unknown` decides.
     """
-    lookup = node.type.lookup
-    found: Outcome | None = Failed("unknown_outcome", "")
-    if lookup is not None:
-        found = _call(node, lambda: lookup(config, step))
-        if found is None:
-            return perform(node, config, step, max_output_bytes=max_output_bytes)
+    found = _look_up(node, config, step)
+    if found is None:
+        return perform(node, config, step, max_output_bytes=max_output_bytes)
     if isinstance(found, Failed) and found.code == Unknown.code:
         if config.on_unknown == "retry":
             return perform(node, config, step, max_output_bytes=max_output_bytes)
@@ -114,6 +129,20 @@ def recover(node: Node, config: NodeConfig, step: RunningStep, *, max_output_byt
     return _checked(found, max_output_bytes)
 
 
+def _look_up(node: Node, config: NodeConfig, step: RunningStep) -> Outcome | None:
+    """What the other side knows. A look-up that cannot be made, for whatever reason, leaves it unknown."""
+    unknown = Failed(Unknown.code, "")
+    if node.type.lookup is None:
+        return unknown
+    try:
+        return node.type.lookup(config, step)
+    except PortFailure as error:
+        step.log("warning", f"Nobody could be asked what became of it: {error.message}")
+    except Exception:
+        log.exception("The look-up of the node type %s crashed.", node.type.name)
+    return unknown
+
+
 def _call(node: Node, action: Callable[[], Any]) -> Any:
     try:
         return action()
@@ -123,13 +152,17 @@ def _call(node: Node, action: Callable[[], Any]) -> Any:
         return Failed("expression", error.message)
     except Exception as error:
         log.exception("The node type %s crashed.", node.type.name)
-        return Failed("internal", f"The node '{node.title}' crashed ({type(error).__name__}). This is a defect of ours.")
+        return Failed(
+            "internal", f"The node '{node.title}' crashed ({type(error).__name__}). This is a defect of ours."
+        )
 
 
 def _checked(outcome: Any, max_output_bytes: int) -> Outcome:
     """An outcome whose output is JSON of a fair size, free of text that no database can keep."""
+    if isinstance(outcome, Failed):
+        return _told(outcome, max_output_bytes)
     if not isinstance(outcome, Done):
-        return outcome if isinstance(outcome, Failed) else Failed("internal", "The node returned neither Done nor Failed.")
+        return Failed("internal", "The node returned neither Done nor Failed.")
     try:
         encoded = orjson.dumps(outcome.output, option=orjson.OPT_NON_STR_KEYS)
     except TypeError as error:
@@ -142,10 +175,22 @@ def _checked(outcome: Any, max_output_bytes: int) -> Outcome:
     return outcome if _plain(outcome.output) else replace(outcome, output=orjson.loads(encoded))
 
 
+def _told(failure: Failed, max_output_bytes: int) -> Failed:
+    """A failure whose sentence and details can be kept: with `on_error` they become the step's output."""
+    message = failure.message.encode("utf-8", "replace").decode()[:MAX_MESSAGE]
+    try:
+        encoded = orjson.dumps(dict(failure.details), option=orjson.OPT_NON_STR_KEYS, default=str)
+    except TypeError:
+        encoded = b"{}"
+    return Failed(failure.code, message, orjson.loads(encoded) if len(encoded) <= max_output_bytes else {})
+
+
 def _plain(value: Any) -> bool:
     """Whether a value is made of JSON's own types, so that later steps see the same before and after a crash."""
     if isinstance(value, dict):
         return all(type(key) is str and _plain(each) for key, each in value.items())
     if isinstance(value, list):
         return all(map(_plain, value))
-    return value is None or type(value) in (str, int, float, bool)
+    if type(value) is float:
+        return isfinite(value)
+    return value is None or type(value) in (str, int, bool)

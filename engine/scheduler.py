@@ -76,7 +76,7 @@ class Run:
         self._about = about
         self._states = [State.IDLE] * len(graph.nodes)
         self._unsettled = [len(node.incoming) for node in graph.nodes]
-        self._arrived: list[list[Edge]] = [[] for _ in graph.nodes]
+        self._arrived: list[set[str]] = [set() for _ in graph.nodes]  # ids of the taken edges
         self._ready: deque[Node] = deque()
         self._open = 0  # ready or started
         self._settled = 0
@@ -93,6 +93,11 @@ class Run:
     @property
     def has_ready(self) -> bool:
         return any(self._states[node.index] is State.READY for node in self._ready)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether `take` would give out a node now."""
+        return self.failure is None and self.has_ready
 
     @property
     def progress(self) -> float:
@@ -118,13 +123,19 @@ class Run:
         self._states[node.index] = State.STARTED
 
     def input_of(self, node: Node) -> Any:
-        """What arrives at a node: the inputs at the start, one output as it is, several as a map by target port."""
-        arrived = self._arrived[node.index]
+        """What arrives at a node: the inputs at the start, one output as it is, several as a map by target port.
+
+        In the definition's order, whoever came first; of two on one port the later stands under its source's id.
+        """
         if not node.incoming:
             return self.inputs
-        if len(arrived) == 1:
+        arrived = [edge for edge in node.incoming if self._was_taken(edge)]
+        if len(arrived) == 1 and not node.type.gathers:
             return self._output_along(arrived[0])
-        return {edge.key: self._output_along(edge) for edge in arrived}
+        values: dict[str, Any] = {}
+        for edge in arrived:
+            values[self.graph.nodes[edge.source].id if edge.key in values else edge.key] = self._output_along(edge)
+        return values
 
     def scope(self, node: Node, now: str) -> Scope:
         """The names a node's expressions can read."""
@@ -189,7 +200,7 @@ class Run:
         return self.outputs[self.graph.nodes[edge.source].id]
 
     def _was_taken(self, edge: Edge) -> bool:
-        return any(each is edge for each in self._arrived[edge.target])
+        return edge.id in self._arrived[edge.target]
 
     def _choose(self, node: Node, port: str, now: str) -> frozenset[str] | None:
         """The ids of the taken edges where conditions had to be evaluated, else None."""
@@ -215,7 +226,7 @@ class Run:
             target = self.graph.nodes[edge.target]
             self._unsettled[target.index] -= 1
             if is_taken:
-                self._arrived[target.index].append(edge)
+                self._arrived[target.index].add(edge.id)
             if self._unsettled[target.index]:
                 continue
             if self._arrived[target.index]:
@@ -242,7 +253,9 @@ def _holds(edge: Edge, scope: Scope) -> bool:
     try:
         value = edge.condition.evaluate(scope)
     except ExpressionError as problem:
-        raise ExpressionError(f"The condition of the edge '{edge.id}' failed: {problem.message}", problem.source) from problem
+        raise ExpressionError(
+            f"The condition of the edge '{edge.id}' failed: {problem.message}", problem.source
+        ) from problem
     if not isinstance(value, bool):
         raise ExpressionError(
             f"The condition of the edge '{edge.id}' must be true or false, not {value!r}; compare it with something.",

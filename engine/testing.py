@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from engine.expression_values import as_text
 from engine.expressions import Scope, compile_expression, compile_template
-from engine.node import Outcome
+from engine.node import Failed, Outcome
+from engine.perform import check_rendered
 from engine.ports import (
     Completion,
     HttpAnswer,
@@ -174,7 +175,8 @@ class FakeStep:
 def run_node(name: str, config: Mapping[str, Any], step: FakeStep | None = None) -> Outcome:
     """Validate a rendered configuration and run the node. Raises `ValidationError` and what the node raises."""
     node_type = NODES.get(name)
-    return node_type.run(node_type.config.model_validate(dict(config)), step or FakeStep())
+    checked = check_rendered(node_type, name, config)
+    return checked if isinstance(checked, Failed) else node_type.run(checked, step or FakeStep())
 
 
 def problems_of(name: str, config: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,0 +1,134 @@
+"""`ai-text-processing`: one request to a language model (`schemas/node_configs.yaml`; 000, "OpenAI API")."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Literal
+
+from pydantic import Field
+
+from engine.node import Done, Effect, Failed, NodeConfig, Outcome, Step, node
+from engine.ports import Completion, Prompt, Unavailable
+from nodes.settings.checks import Problems, not_yet
+from nodes.settings.text import Text
+
+_LATER = {
+    "prompt_id": "Stored prompts cannot be named here yet; write the prompt itself.",
+    "tools": "Tools cannot be called from a workflow step yet; use an api-integration step after this one.",
+    "budget_usd": "A budget for one step comes later; limit the answer with max_tokens for now.",
+}
+
+
+class Config(NodeConfig):
+    prompt: Text = Field(default="", description="What the model is asked.")
+    system: Text = Field(default="", description="Who the model is to be, and rules it is to keep.")
+    prompt_id: Text | None = Field(default=None, description="A stored prompt (comes later).")
+    model: Text = Field(default="", description="The model's name; the organization's default if not given.")
+    temperature: float | None = Field(default=None, ge=0, le=2, description="0 is sober, 2 is wild.")
+    max_tokens: int | None = Field(default=None, ge=1, le=1_000_000, description="How long the answer may get.")
+    response_schema: dict[str, Any] | None = Field(
+        default=None, description="A JSON Schema; the answer is then an object of that form, in data."
+    )
+    tools: list[str] = Field(default=[], description="Tools the model may call (come later).")
+    fallback_models: list[str] = Field(default=[], description="Models to ask, in order, when one is unavailable.")
+    budget_usd: float | None = Field(default=None, gt=0, description="What the step may cost (comes later).")
+    task: Literal["summarize", "classify", "extract", "draft", "free"] | None = Field(
+        default=None, description="What kind of work it is; told by labels and fields where it is not given."
+    )
+    labels: list[Text] = Field(default=[], description="The choices, for classify.")
+    fields: dict[str, Any] = Field(default={}, description="What to find, for extract: names with their types.")
+
+
+def check(config: Config) -> Problems:
+    problems = not_yet(config, _LATER)
+    if not config.prompt and not config.prompt_id:
+        problems.append(("prompt", "Write what the model is asked, such as: Summarize {{ input.text }}."))
+    if config.task == "classify" and not (config.labels or config.response_schema):
+        problems.append(("labels", "To classify, the model needs labels to choose from, such as [hot, cold]."))
+    if config.task == "extract" and not (config.fields or config.response_schema):
+        problems.append(("fields", 'To extract, name what to find, such as {"name": "string"}.'))
+    return problems
+
+
+@node(
+    "ai-text-processing",
+    title="AI text",
+    config=Config,
+    effect=Effect.REPEATABLE,
+    default_timeout=120.0,
+    check=check,
+)
+def run(config: Config, step: Step) -> Outcome:
+    """Asks a language model to write, summarize, classify or extract."""
+    completion = _complete(config, step)
+    usage = completion.usage
+    asked = _asked_for(config)
+    if asked and completion.data is None:
+        return Failed(
+            "rejected",
+            f"The model's answer was not the JSON that {asked} asks for. Say in the prompt what each field means, "
+            "give more max_tokens, or use another model.",
+            {
+                "model": usage.model,
+                "provider": usage.provider,
+                "text": completion.text[:500],
+                "cost_usd": usage.cost_usd,
+            },
+        )
+    return Done(
+        {
+            "text": completion.text,
+            "data": completion.data,
+            "model": usage.model,
+            "provider": usage.provider,
+            "usage": {
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "total_tokens": usage.total_tokens,
+            },
+            "cost_estimate": usage.cost_usd,
+        },
+        usage=usage,
+    )
+
+
+def _complete(config: Config, step: Step) -> Completion:
+    """The first answer among the model and its fallbacks, all within the step's time. Raises the last failure."""
+    models = [config.model, *config.fallback_models]
+    deadline = time.monotonic() + step.timeout
+    for model in models[:-1]:
+        try:
+            return step.ports.llm.complete(_prompt(config, step, model), timeout=deadline - time.monotonic())
+        except Unavailable as failure:
+            if time.monotonic() >= deadline:
+                raise
+            step.log(
+                "warning",
+                "A model is unavailable; the next one is asked.",
+                model=model,
+                code=failure.code,
+            )
+    return step.ports.llm.complete(_prompt(config, step, models[-1]), timeout=deadline - time.monotonic())
+
+
+def _prompt(config: Config, step: Step, model: str) -> Prompt:
+    task = config.task or ("classify" if config.labels else "extract" if config.fields else "free")
+    return Prompt(
+        key=step.key,
+        text=config.prompt,
+        system=config.system,
+        model=model,
+        temperature=config.temperature,
+        max_tokens=config.max_tokens,
+        schema=config.response_schema,
+        task=task,
+        labels=config.labels,
+        fields=config.fields,
+    )
+
+
+def _asked_for(config: Config) -> str:
+    """The setting that asks for data; empty where text is enough."""
+    if config.response_schema is not None:
+        return "response_schema"
+    return "labels" if config.labels else "fields" if config.fields else ""

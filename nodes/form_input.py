@@ -1,0 +1,63 @@
+"""`form-input`: values that people give, checked before anything is done with them (`schemas/node_configs.yaml`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Literal
+
+from pydantic import Field
+
+from engine.node import Done, Failed, NodeConfig, Outcome, Step, node
+from nodes.settings.checks import Problems
+from nodes.settings.form_fields import FormField, Invalid, collect, matches
+from nodes.settings.text import Text
+
+
+class Config(NodeConfig):
+    title: Text = Field(default="", description="The form's heading.")
+    description: Text = Field(default="", description="What people read before they fill it in.")
+    fields: list[FormField] = Field(
+        default=[], description="What is asked. Without fields every input is accepted as it is."
+    )
+    who: Literal["public", "members"] | list[str] = Field(
+        default="members", description="Who may fill it in: anybody, members of the organization, or these addresses."
+    )
+    expires_in_seconds: int | None = Field(default=None, ge=1, description="How long a form in mid-run is waited for.")
+
+
+def check(config: Config) -> Problems:
+    problems: Problems = []
+    for name, times in Counter(field.name for field in config.fields).items():
+        if times > 1:
+            problems.append(("fields", f"The name '{name}' is used by {times} fields; names must differ."))
+    for at, field in enumerate(config.fields):
+        problems.extend((f"fields[{at}].{where}", sentence) for where, sentence in _field_problems(field))
+    return problems
+
+
+def _field_problems(field: FormField) -> Problems:
+    problems: Problems = []
+    if field.type == "file":
+        problems.append(("type", "Files cannot be handed in yet; ask for text or a link instead."))
+    if field.type in ("select", "multiselect") and not field.options:
+        problems.append(("options", f"A {field.type} needs options to choose from."))
+    for rule in field.validation:
+        if rule.rule not in ("required", "email") and rule.value is None:
+            problems.append(("validation", f"The rule '{rule.rule}' needs a value."))
+        elif rule.rule == "pattern":
+            try:
+                matches(str(rule.value), "")
+            except Invalid as problem:
+                problems.append(("validation", f"The field {problem}"))
+    return problems
+
+
+@node("form-input", title="Form", config=Config, trigger=True, check=check)
+def run(config: Config, step: Step) -> Outcome:
+    """Checks the values given at the start against its fields and hands them on in their types."""
+    if not config.fields:
+        return Done(dict(step.inputs))
+    values, errors = collect(config.fields, step.inputs)
+    if errors:
+        return Failed("rejected", " ".join(errors.values()), {"fields": errors})
+    return Done(values)

@@ -1,0 +1,73 @@
+"""XML to plain JSON values. DTDs and entities are refused (defusedxml), so no document can read a file or grow.
+
+`<a x="1">t<b/></a>` becomes {"@x": "1", "#text": "t", "b": null}; an element that repeats becomes a list; an element
+with text alone becomes that text; namespaces are dropped.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from nodes.formats.content import Unreadable
+
+MAX_DEPTH = 100
+
+
+def parse_xml(text: str, path: str = "") -> list[Any]:
+    """The elements at `path` (`catalog/book`, from the root), else the document as one item. Raises `Unreadable`."""
+    root = read_xml(text)
+    if not path:
+        return [{local_name(root): to_plain(root)}]
+    names = [name for name in path.strip("/").split("/") if name]
+    found = [root] if names and names[0] == local_name(root) else []
+    for name in names[1:]:
+        found = [child for each in found for child in each if local_name(child) == name]
+    return [to_plain(each) for each in found]
+
+
+def read_xml(text: str) -> Element:
+    """The root element of a well-formed document. Raises `Unreadable`."""
+    try:
+        root: Element = fromstring(text.lstrip("\ufeff \t\r\n"), forbid_dtd=True)
+    except DefusedXmlException as error:
+        raise Unreadable(
+            "The XML holds a document type definition or an entity declaration (<!DOCTYPE …>, <!ENTITY …>). Those can "
+            "read foreign files, so they are refused; remove them and send the document again."
+        ) from error
+    except ParseError as error:
+        line, column = error.position
+        reason = str(error).split(":")[0]
+        raise Unreadable(f"The XML is not well-formed at line {line}, column {column + 1}: {reason}.") from error
+    return root
+
+
+def to_plain(element: Element, depth: int = 0) -> Any:
+    if depth > MAX_DEPTH:
+        raise Unreadable(f"The XML is nested deeper than {MAX_DEPTH} levels.")
+    plain: dict[str, Any] = {f"@{_local(name)}": value for name, value in element.attrib.items()}
+    repeated: set[str] = set()
+    for child in element:
+        name, value = local_name(child), to_plain(child, depth + 1)
+        if name in repeated:
+            plain[name].append(value)
+        elif name in plain:
+            plain[name] = [plain[name], value]
+            repeated.add(name)
+        else:
+            plain[name] = value
+    text = "".join([element.text or "", *(child.tail or "" for child in element)]).strip()
+    if not plain:
+        return text or None
+    return {**plain, "#text": text} if text else plain
+
+
+def local_name(element: Element) -> str:
+    return _local(str(element.tag))
+
+
+def _local(name: str) -> str:
+    return name.rpartition("}")[2]
