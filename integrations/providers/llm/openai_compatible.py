@@ -1,0 +1,193 @@
+"""Any server that speaks OpenAI's chat completions: OpenAI itself, vLLM, Ollama's /v1, llama.cpp, gateways."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, SecretStr
+
+from engine.ports import Completion, PortFailure, Prompt, Rejected, TimedOut, Unavailable, Unknown, Usage
+from integrations import egress, http
+from integrations.answers import NotTheAnswer, answer_schema, instruction, read_answer, wants_data
+from integrations.registry import provider
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+OFFICIAL = "https://api.openai.com/v1"
+DEFAULT_MODEL = "gpt-4o-mini"
+_BUSY = frozenset({408, 409, 425, 429})
+_SCHEMA_REFUSED = frozenset({400, 422})
+
+
+class Config(BaseModel):
+    api_key: SecretStr = SecretStr("")
+    base_url: str = ""
+    default_model: str = ""
+
+
+@lru_cache(maxsize=32)
+def _sdk(api_key: SecretStr, base_url: str) -> OpenAI:
+    """One SDK client a key and server. The SDK takes two seconds to import, so nobody pays who does not use it."""
+    from openai import OpenAI
+
+    return OpenAI(
+        api_key=api_key.get_secret_value() or "none",  # Local servers ask for none; the SDK insists on one.
+        base_url=base_url,
+        http_client=http.client(),
+        max_retries=0,  # The engine retries, with its own record of every attempt.
+    )
+
+
+@provider("llm", "openai-compatible", title="OpenAI or compatible", config=Config)
+class OpenAiCompatible:
+    """`LlmPort` over chat completions. Costs are left at 0: prices are the `ai` app's business."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._base_url = config.base_url or OFFICIAL
+        self._name = "openai" if self._base_url == OFFICIAL else "openai-compatible"
+
+    def complete(self, prompt: Prompt, *, timeout: float) -> Completion:
+        """One answer. Raises Rejected, or Unavailable with the server's `retry_after` seconds in its details."""
+        sdk = _sdk(self._config.api_key, self._base_url)
+        deadline = egress.Deadline(timeout)
+        started = time.perf_counter()
+        answer = self._answer(sdk, prompt, deadline)
+        text = self._text_of(answer)
+        usage = self._usage(prompt, answer, text, (time.perf_counter() - started) * 1000)
+        return Completion(text=text, data=self._data(prompt, answer, text), usage=usage)
+
+    def _answer(self, sdk: OpenAI, prompt: Prompt, deadline: egress.Deadline) -> Any:
+        """With the schema as a parameter first; a server that refuses it gets the schema in words, once."""
+        if not wants_data(prompt):
+            return self._ask(sdk, prompt, deadline, with_schema=False)
+        try:
+            return self._ask(sdk, prompt, deadline, with_schema=True)
+        except Rejected as refusal:
+            if refusal.details.get("status") not in _SCHEMA_REFUSED:
+                raise
+            return self._ask(sdk, prompt, deadline, with_schema=False)
+
+    def _ask(self, sdk: OpenAI, prompt: Prompt, deadline: egress.Deadline, *, with_schema: bool) -> Any:
+        import openai
+
+        if deadline.left() <= 0:
+            raise TimedOut("The AI service did not answer in time.")
+        try:
+            return sdk.chat.completions.create(
+                **self._request(prompt, with_schema=with_schema), timeout=deadline.left()
+            )
+        except openai.APIStatusError as error:
+            raise self._refusal(error.status_code, error.body, error.response.headers, self._model(prompt)) from None
+        except (openai.OpenAIError, PortFailure) as error:
+            raise self._lost(error) from error
+        except ValueError as error:
+            raise self._not_openai() from error
+
+    def _request(self, prompt: Prompt, *, with_schema: bool) -> dict[str, Any]:
+        system = instruction(prompt, spell_schema=not with_schema)
+        messages = [{"role": "system", "content": system}] if system else []
+        request: dict[str, Any] = {
+            "model": self._model(prompt),
+            "messages": [*messages, {"role": "user", "content": prompt.text}],
+        }
+        if prompt.temperature is not None:
+            request["temperature"] = prompt.temperature
+        if prompt.max_tokens is not None:
+            # OpenAI's newer models know only the new name, most compatible servers only the old one.
+            request["max_completion_tokens" if self._name == "openai" else "max_tokens"] = prompt.max_tokens
+        if with_schema:
+            schema = {"name": "answer", "schema": answer_schema(prompt), "strict": False}
+            request["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return request
+
+    def _model(self, prompt: Prompt) -> str:
+        return prompt.model or self._config.default_model or DEFAULT_MODEL
+
+    def _text_of(self, answer: Any) -> str:
+        choices = getattr(answer, "choices", None)
+        if not choices or getattr(choices[0], "message", None) is None:
+            raise self._not_openai()
+        message = choices[0].message
+        if getattr(message, "refusal", None) or choices[0].finish_reason == "content_filter":
+            raise Rejected("The AI model refused to answer this prompt.", reason="refusal")
+        return message.content or ""
+
+    def _data(self, prompt: Prompt, answer: Any, text: str) -> Any:
+        if not wants_data(prompt):
+            return None
+        try:
+            return read_answer(prompt, text)
+        except NotTheAnswer as problem:
+            cut = answer.choices[0].finish_reason == "length"
+            why = "it was cut off at max_tokens" if cut else str(problem)
+            failure = Rejected if cut else Unavailable
+            raise failure(
+                f"The AI model did not answer with the data that was asked for: {why}.", reason="not_json"
+            ) from None
+
+    def _usage(self, prompt: Prompt, answer: Any, text: str, duration_ms: float) -> Usage:
+        """As the server counted, else four characters a token."""
+        counted = getattr(answer, "usage", None)
+        asked = getattr(counted, "prompt_tokens", None)
+        written = getattr(counted, "completion_tokens", None)
+        return Usage(
+            provider=self._name,
+            model=getattr(answer, "model", None) or self._model(prompt),
+            prompt_tokens=asked if asked is not None else -(-(len(prompt.system) + len(prompt.text)) // 4),
+            completion_tokens=written if written is not None else -(-len(text) // 4),
+            duration_ms=duration_ms,
+        )
+
+    def _refusal(self, status: int, body: Any, headers: Mapping[str, str], model: str) -> PortFailure:
+        if status in (401, 403):
+            return Rejected(f"The AI service refused the key ({status}); check OPENAI_API_KEY.", status=status)
+        if status in _BUSY or status >= 500:
+            wait = _retry_after(headers)
+            details = {"status": status} | ({"retry_after": wait} if wait is not None else {})
+            return Unavailable(f"The AI service is busy or down ({status}).", **details)
+        said = self._said(body)
+        return Rejected(f"The AI service refused the request for model {model!r} ({status}){said}", status=status)
+
+    def _said(self, body: Any) -> str:
+        """The server's own sentence, which may quote what it was sent: the key is taken out."""
+        message = body.get("message") if isinstance(body, dict) else None
+        if not isinstance(message, str):
+            return "."
+        key = self._config.api_key.get_secret_value()
+        plain = " ".join((message.replace(key, "***") if key else message).split())
+        return f": {plain[:300]}"
+
+    def _lost(self, error: Exception) -> PortFailure:
+        """Our transport's failure, bare or inside the SDK's. An AI call may be repeated, so Unknown is not kept."""
+        cause = error if isinstance(error, PortFailure) else error.__cause__
+        if isinstance(cause, Unknown):
+            late = cause.details.get("reason") == "timeout"
+            return (TimedOut if late else Unavailable)(
+                "The AI service did not answer in time." if late else "The AI service broke off."
+            )
+        if isinstance(cause, PortFailure):
+            return cause
+        return Unavailable("The AI service cannot be reached.")
+
+    def _not_openai(self) -> Rejected:
+        return Rejected("The server's answer is not a chat completion; check OPENAI_BASE_URL.", reason="not_openai")
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds to wait, from seconds or from a date; None when not said."""
+    said = headers.get("retry-after", "")
+    try:
+        return max(0.0, float(said))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(said) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
