@@ -27,3 +27,40 @@ lock: ## Resolve the dependencies anew into requirements/*.txt
 .PHONY: help
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: run
+run: setup ## Start the product embedded, with a demo on the first start (PORT=8000)
+	@PORT=$(PORT) $(BIN)/python manage.py start
+
+.PHONY: services
+services: setup ## Start the product with PostgreSQL, Redis, two Celery workers and beat
+	@PORT=$(PORT) $(BIN)/python scripts/services.py stack
+
+.PHONY: test
+test: setup ## Run all tests, embedded (SQLite, no services)
+	@$(BIN)/python -m pytest -n 2
+
+.PHONY: test-services
+test-services: setup ## Run all tests on PostgreSQL and Redis, started when absent
+	@$(BIN)/python scripts/services.py run $(BIN)/python -m pytest -n 2
+
+.PHONY: check
+check: setup ## Formatting, lint, types, import layers, migrations, OpenAPI
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/lint-imports
+	@$(BIN)/mypy .
+	@$(BIN)/python manage.py check
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+
+.PHONY: openapi
+openapi: setup ## Write docs/openapi/auterity.json anew
+	@$(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file docs/openapi/auterity.json
+
+.PHONY: bench
+bench: setup ## Executions per second beside the machine's own limits
+	@$(BIN)/python scripts/services.py run $(BIN)/python -m tests.load.bench
+
+.PHONY: clean
+clean: ## Remove the environment and the embedded data
+	@rm -rf .venv .venv-tools .data

@@ -37,6 +37,7 @@ class LiveBus:
         self._lock = threading.Lock()
         self._pubsub: Any = None
         self._reader: asyncio.Task[None] | None = None
+        self._adrift = False
 
     def publish(self, facts: Iterable[tuple[str, Fact]]) -> None:
         """Tell the watchers of each topic. Never raises: who misses a fact reads it from the database."""
@@ -49,7 +50,7 @@ class LiveBus:
             return
         try:
             self._publish_to_redis(facts)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
             # Whatever the Redis client raises: watchers refetch, and the next commits do not wait for a dead server.
             self._away_until = time.monotonic() + _AWAY_SECONDS
             log.warning("live_updates_away", error=type(error).__name__)
@@ -60,7 +61,7 @@ class LiveBus:
         first = not self._watchers[topic]
         self._watchers[topic].add(watcher)
         if settings.REDIS_URL and first:
-            await (await self._subscriber()).subscribe(_PREFIX + topic)
+            self._adrift |= not await self._subscribe(topic)
             if self._reader is None or self._reader.done():
                 self._reader = asyncio.create_task(self._read())
 
@@ -69,7 +70,11 @@ class LiveBus:
         if not self._watchers[topic]:
             del self._watchers[topic]
             if self._pubsub is not None:
-                await self._pubsub.unsubscribe(_PREFIX + topic)
+                try:
+                    await self._pubsub.unsubscribe(_PREFIX + topic)
+                except Exception as error:
+                    # Whatever the Redis client raises: what still comes for a topic that nobody watches is dropped.
+                    log.warning("live_updates_away", error=type(error).__name__)
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -92,22 +97,33 @@ class LiveBus:
                 pipeline.publish(_PREFIX + topic, orjson.dumps(fact))
             pipeline.execute()
 
-    async def _subscriber(self) -> Any:
+    async def _subscribe(self, *topics: str) -> bool:
+        """False when Redis is away: then the reader subscribes once it is back, and watchers poll meanwhile."""
         if self._pubsub is None:
             from redis import asyncio as aioredis
 
             self._pubsub = aioredis.Redis.from_url(settings.REDIS_URL, health_check_interval=10).pubsub(
                 ignore_subscribe_messages=True
             )
-        return self._pubsub
+        try:
+            await self._pubsub.subscribe(*(_PREFIX + topic for topic in topics))
+        except Exception as error:
+            # Whatever the Redis client raises.
+            log.warning("live_updates_away", error=type(error).__name__)
+            return False
+        return True
 
     async def _read(self) -> None:
         while self._watchers:
             try:
+                if self._adrift:
+                    await asyncio.sleep(1.0)
+                    self._adrift = bool(self._watchers) and not await self._subscribe(*self._watchers)
+                    continue
                 message = await self._pubsub.get_message(timeout=5.0)
                 if message is not None:
                     self._hand_out(message["channel"].decode().removeprefix(_PREFIX), orjson.loads(message["data"]))
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 # The subscription is renewed by the client itself once Redis is back; watchers poll meanwhile.
                 log.warning("live_updates_away", error=type(error).__name__)
                 await asyncio.sleep(1.0)

@@ -1,0 +1,143 @@
+"""The operators' site as a whole: its first page, and what Django itself brings, shown in the same way."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
+from django.contrib.auth.models import Group
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.admin import ModelAdmin
+
+from accounts import markup
+from accounts.operators import RecordAdmin, first_id_of
+from executions.everywhere import failed_since, live_counts, oldest_due_seconds
+from integrations.models import DeliveryStatus, WebhookDelivery
+
+FAILED_WITHIN = dt.timedelta(days=7)
+GIVEN_UP_WITHIN = dt.timedelta(days=3)  # Retries end within a day and a half of the message.
+LATE_SECONDS = 10.0
+
+admin.site.site_header = "Auterity"
+admin.site.site_title = "Auterity"
+admin.site.index_title = "Operations"
+admin.site.index_template = "admin/auterity/index.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number of the first page, and whether it calls for somebody."""
+
+    name: str
+    value: str
+    note: str
+    link: str
+    wrong: bool = False
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """unfold's DASHBOARD_CALLBACK: what the first page shows to whoever may see executions."""
+    if not request.user.has_perm("executions.view_execution"):
+        return context
+    now = timezone.now()
+    failed = list(
+        failed_since(now - FAILED_WITHIN)
+        .select_related("workflow", "organization")
+        .defer("input_data", "context", "output_data")
+        .order_by("-id")[:10]
+    )
+    rows = [
+        (
+            markup.link(each, markup.short_id(each.id)),
+            each.workflow.name,
+            each.organization.name,
+            markup.state(each.status),
+            markup.moment(each.completed_at),
+            markup.excerpt(each.error_message, 90),
+        )
+        for each in failed
+    ]
+    return {
+        **context,
+        "figures": figures(now),
+        "failed": markup.table(("Execution", "Workflow", "Organization", "Status", "Ended", "Error"), rows)
+        if rows
+        else "",
+        "failed_within": markup.span(FAILED_WITHIN.total_seconds()),
+    }
+
+
+def figures(now: dt.datetime) -> list[Figure]:
+    """Each through an index, so that the page opens at once whatever the tables hold."""
+    live, late = live_counts(), oldest_due_seconds()
+    failed = failed_since(now - FAILED_WITHIN).filter(completed_at__gte=now - dt.timedelta(hours=1)).count()
+    retried = WebhookDelivery.unscoped.filter(due_at__isnull=False, attempts__gt=0).count()
+    given_up = WebhookDelivery.unscoped.filter(
+        id__gte=first_id_of(now - GIVEN_UP_WITHIN),
+        status=DeliveryStatus.FAILED,
+        updated_at__gte=now - dt.timedelta(days=1),
+    ).count()
+    runs, deliveries = (
+        reverse("admin:executions_execution_changelist"),
+        reverse("admin:integrations_webhookdelivery_changelist"),
+    )
+    owed, given = f"{deliveries}?delivery=retried", f"{deliveries}?delivery=failed"
+    lease = settings.ENGINE["lease_seconds"]
+    return [
+        Figure("Pending", f"{live['pending']:,}", "accepted, not yet begun", f"{runs}?status=pending"),
+        Figure("Running", f"{live['running']:,}", "begun, not yet ended", f"{runs}?status=running"),
+        Figure("Failed", f"{failed:,}", "or timed out in the last hour", f"{runs}?status=failed", failed > 0),
+        Figure(
+            "Longest due",
+            markup.span(late) if late else "0 s",
+            f"unclaimed; more than {LATE_SECONDS:.0f} s: too few workers, a lost lease ({lease:.0f} s) or none at all",
+            f"{runs}?status=pending",
+            late > LATE_SECONDS,
+        ),
+        Figure(
+            "Webhooks tried again",
+            f"{retried:,}",
+            "failed so far, still owed",
+            owed,
+            retried > 0,
+        ),
+        Figure(
+            "Webhooks given up", f"{given_up:,}", "in the last 24 hours", given, given_up > 0
+        ),
+    ]
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    """Sets of rights on this site."""
+
+
+@admin.register(LogEntry)
+class LogEntryAdmin(RecordAdmin):
+    """What operators did here."""
+
+    list_display = ("at", "user", "content_type", "object_repr", "what")
+    list_select_related = ("user", "content_type")
+    search_fields = ("object_repr", "change_message", "user__email")
+    search_keys = ("user_id",)
+    fields: Any = ("at", "user", "content_type", "object_id", "object_repr", "what")
+    readonly_fields = ("at", "what")
+
+    @admin.display(description="moment")
+    def at(self, entry: LogEntry) -> str:
+        return markup.moment(entry.action_time)
+
+    @admin.display(description="what")
+    def what(self, entry: LogEntry) -> SafeString:
+        return markup.excerpt(entry.get_change_message() or entry.get_action_flag_display(), 120)
