@@ -10,11 +10,11 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts import services
 from accounts.models import Membership, Organization, RefreshToken, Session, User
+from accounts.operators import AutocompleteFilter, CreatedFilter, KeptAdmin, RecordAdmin
 
 
 class PersonCreationForm(UserCreationForm):
@@ -37,23 +37,6 @@ class PasswordForm(AdminPasswordChangeForm):
             user = super().save(commit)
             services.end_all_sessions(user_ids=[user.pk], reason="password changed by an operator")
         return user
-
-
-class KeptAdmin(ModelAdmin):
-    """Rows that others refer to: switched off, never deleted."""
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class ReadOnlyAdmin(KeptAdmin):
-    """A record of what happened: operators look at it, nobody writes it."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(User)
@@ -123,11 +106,12 @@ class MembershipAdmin(KeptAdmin):
 
 
 @admin.register(Session)
-class SessionAdmin(ReadOnlyAdmin):
+class SessionAdmin(RecordAdmin):
     list_display = ("user", "dialect", "address", "created_at", "last_seen_at", "revoked_at", "revoke_reason")
-    list_filter = ("dialect", "revoked_at")
+    list_filter = (CreatedFilter, ("user", AutocompleteFilter))
     list_select_related = ("user",)
-    search_fields = ("=id", "user__email", "address")
+    search_fields = ("user__email", "address")
+    search_help_text = "E-mail, address or id"
     actions = ["revoke_sessions"]
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
@@ -142,7 +126,9 @@ class SessionAdmin(ReadOnlyAdmin):
 
 
 @admin.register(RefreshToken)
-class RefreshTokenAdmin(ReadOnlyAdmin):
+class RefreshTokenAdmin(RecordAdmin):
     list_display = ("id", "session", "used_at", "expires_at")
     list_select_related = ("session",)
-    search_fields = ("=id", "=session__id", "session__user__email")
+    search_fields = ("session__user__email",)
+    search_keys = ("id", "session_id")
+    search_help_text = "E-mail, token or session id"

@@ -22,6 +22,7 @@ class AiUsage(TenantOwned, Identified):
 
     class Meta:
         db_table = "ai_usage"
+        verbose_name = verbose_name_plural = "AI usage"
         default_manager_name = "unscoped"
         indexes = [models.Index(fields=["organization", "created_at"], name="ai_usage_by_time")]
 

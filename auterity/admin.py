@@ -6,7 +6,6 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -90,15 +89,14 @@ def figures(now: dt.datetime) -> list[Figure]:
         reverse("admin:integrations_webhookdelivery_changelist"),
     )
     owed, given = f"{deliveries}?delivery=retried", f"{deliveries}?delivery=failed"
-    lease = settings.ENGINE["lease_seconds"]
     return [
         Figure("Pending", f"{live['pending']:,}", "accepted, not yet begun", f"{runs}?status=pending"),
         Figure("Running", f"{live['running']:,}", "begun, not yet ended", f"{runs}?status=running"),
-        Figure("Failed", f"{failed:,}", "or timed out in the last hour", f"{runs}?status=failed", failed > 0),
+        Figure("Failed", f"{failed:,}", "or timed out in the last hour", f"{runs}?status=broken", failed > 0),
         Figure(
             "Longest due",
             markup.span(late) if late else "0 s",
-            f"unclaimed; more than {LATE_SECONDS:.0f} s: too few workers, a lost lease ({lease:.0f} s) or none at all",
+            "due, and no worker has claimed it",
             f"{runs}?status=pending",
             late > LATE_SECONDS,
         ),
@@ -109,9 +107,7 @@ def figures(now: dt.datetime) -> list[Figure]:
             owed,
             retried > 0,
         ),
-        Figure(
-            "Webhooks given up", f"{given_up:,}", "in the last 24 hours", given, given_up > 0
-        ),
+        Figure("Webhooks given up", f"{given_up:,}", "in the last 24 hours", given, given_up > 0),
     ]
 
 

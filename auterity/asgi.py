@@ -2,15 +2,16 @@
 
 import os
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auterity.settings.dev")
-_http = get_asgi_application()
+django.setup(set_prefix=False)
 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402  Django must be set up before consumers are imported.
 
 from api.auterity.routing import urlpatterns  # noqa: E402  As above.
 from api.sockets import no_such_socket  # noqa: E402  As above.
 from auterity.embedded import with_lifespan  # noqa: E402  As above.
+from auterity.http import ThreadedHandler  # noqa: E402  As above.
 
-application = with_lifespan(ProtocolTypeRouter({"http": _http, "websocket": URLRouter([*urlpatterns, no_such_socket])}))
+application = with_lifespan(ProtocolTypeRouter({"http": ThreadedHandler(), "websocket": URLRouter([*urlpatterns, no_such_socket])}))

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import os
 
+import django
 from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
+from django.apps import apps
+from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auterity.settings.dev")
+if not apps.models_ready:  # Celery's command line imports this first; Django's own start-up comes here with models ready.
+    django.setup()
+
+from executions.hints import HINTS  # noqa: E402  Needs Django to be set up.
+from executions.runner import Runner  # noqa: E402  As above.
 
 app = Celery("auterity")
-app.config_from_object("django.conf:settings", namespace=None)
+app.conf.update(settings.CELERY)
+app.autodiscover_tasks(["executions"])
 
-
-def _configure() -> None:
-    from django.conf import settings
-
-    app.conf.update(settings.CELERY)
-    app.autodiscover_tasks(["executions"])
-
-
-_configure()
+_running: list[Runner] = []
 
 
 @worker_ready.connect
 def _start_runner(**_about: object) -> None:
-    from executions.hints import HINTS
-    from executions.runner import Runner
-
-    app.runner = Runner()
-    HINTS.use(app.runner)
-    app.runner.start()
+    runner = Runner()
+    HINTS.use(runner)
+    runner.start()
+    _running.append(runner)
 
 
 @worker_shutting_down.connect
 def _stop_runner(**_about: object) -> None:
-    app.runner.stop()
+    while _running:
+        _running.pop().stop()

@@ -8,22 +8,21 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from django.conf import settings
 
-from auterity.kernel.models import uuid7
 from engine.graph import Graph, Node
 from engine.node import Done, Effect, Failed, NodeConfig, Outcome
-from engine.perform import Note, RunningStep, perform, prepare, recover
+from engine.perform import Note, RunningStep, perform, prepare, recover, render, validate
 from engine.ports import Ports
 from engine.retry import delay_before_next
-from engine.scheduler import Past, Run
-from executions.journal import Checkpoint, Claim
+from engine.scheduler import Run
+from executions.claims import Claim
+from executions.history import run_from
+from executions.journal import Checkpoint
+from executions.lines import clean, kept, line_of
 from executions.models import ExecutionLog, ExecutionStatus, ExecutionStep, LogKind, StepStatus
 
 STEPS_A_TURN = 1000
-KEPT_INPUT_BYTES = 64 * 1024
-MAX_MESSAGE = 4000
 HUNG_AFTER = 60.0  # seconds past its timeout
 
 
@@ -61,16 +60,13 @@ class Active:
     _changed: dict[str, ExecutionStep] = field(default_factory=dict)
     _lines: list[ExecutionLog] = field(default_factory=list)
     _usages: list[tuple[str, Any]] = field(default_factory=list)
+    _progressed: bool = False
 
     @classmethod
     def take_up(cls, claim: Claim, graph: Graph, about: dict[str, Any], ports: Ports) -> Active:
         """Continue from the recorded steps. Steps begun and not ended are held until `drive` recovers them."""
-        past = [
-            Past(step.node_id, step.output_data, step.port, step.taken, failed=step.status == StepStatus.FAILED and not step.port)
-            for step in claim.steps
-            if step.status in (StepStatus.COMPLETED, StepStatus.FAILED)
-        ]
-        active = cls(claim, graph, Run(graph, claim.inputs, claim.context, about, past), ports, steps_taken=len(claim.steps))
+        run = run_from(claim.steps, graph, inputs=claim.inputs, context=claim.context, about=about)
+        active = cls(claim, graph, run, ports, steps_taken=len(claim.steps))
         active._rows = {step.node_id: step for step in claim.steps}
         if claim.fresh:
             active._say(LogKind.STARTED, "Execution started.")
@@ -86,6 +82,11 @@ class Active:
         return bool(self._effects)
 
     @property
+    def unfinished(self) -> bool:
+        """There are steps that can be taken now, without waiting for anything."""
+        return self.run.has_more
+
+    @property
     def past_deadline(self) -> bool:
         return self.claim.late
 
@@ -99,8 +100,8 @@ class Active:
         """Seconds until the earliest retry."""
         return max(0.0, min(self.retries.values()) - time.monotonic())
 
-    def drive(self) -> bool:
-        """Carry out what needs no waiting. Returns whether the turn was cut short and there is more to do at once."""
+    def drive(self) -> None:
+        """Carry out what needs no waiting, up to a turn's worth."""
         for node_id, due in list(self.retries.items()):
             if due <= time.monotonic():
                 del self.retries[node_id]
@@ -108,17 +109,18 @@ class Active:
         for _ in range(STEPS_A_TURN):
             node = self.run.take()
             if node is None:
-                return False
+                return
             row = self._rows.get(node.id)
             if row is not None and row.status == StepStatus.WAITING and not self._is_due(node, row):
                 continue
             if self.steps_taken >= settings.ENGINE["max_steps"]:
-                self._settle(node, row, Failed("limit", f"An execution may take {settings.ENGINE['max_steps']:,} steps."), [])
+                self._settle(
+                    node, row, Failed("limit", f"An execution may take {settings.ENGINE['max_steps']:,} steps."), []
+                )
             elif node.type.effect is Effect.PURE:
                 self._run_inline(node, row)
             else:
                 self._effects.append(node)
-        return True
 
     def begin(self, slots: int) -> list[Job]:
         """Record the intent of up to `slots` effectful steps and return them, to be performed once that is committed."""
@@ -141,22 +143,27 @@ class Active:
         del self.jobs[job.node.id]
         self._settle(job.node, job.row, outcome, job.step.notes)
 
-    def checkpoint(self, *, owner: str, lease: float) -> Checkpoint | None:
-        """What is to be committed now, or None when nothing changed."""
-        ended = self.idle and (self.run.finished or self.run.failure is not None)
-        waiting = self.idle and not ended and not self.run.has_ready and bool(self.retries)
+    def checkpoint(self, *, owner: str, lease: float, release: bool = False) -> Checkpoint | None:
+        """What is to be committed now, or None when nothing changed.
+
+        With `release` nothing new is begun, and the execution is given up for another worker as soon as no step is under way.
+        """
+        idle = not self.jobs if release else self.idle
+        ended = idle and (self.run.finished or self.run.failure is not None)
+        waiting = idle and not ended and (release or (not self.run.has_ready and bool(self.retries)))
         if not (self._lines or self._new or self._changed or ended or waiting):
             return None
         checkpoint = Checkpoint(
             claim=self.claim,
             status=ExecutionStatus.RUNNING,
             progress=self.run.progress,
-            delay=self.due_in() if waiting else lease,
+            delay=self._wake_in() if waiting else lease,
             owner="" if waiting else owner,
             new_steps=self._new,
             changed_steps=list(self._changed.values()),
             lines=self._lines,
             usages=self._usages,
+            progressed=self._progressed or waiting or ended,
         )
         if ended:
             self._end(checkpoint)
@@ -165,9 +172,15 @@ class Active:
     def committed(self) -> None:
         """The last checkpoint holds; begin the next."""
         self.claim.seq += len(self._lines)
-        self._new, self._changed, self._lines, self._usages = [], {}, [], []
+        self._new, self._changed, self._lines, self._usages, self._progressed = [], {}, [], [], False
 
     # -- inside ------------------------------------------------------------------------------------------------------
+
+    def _wake_in(self) -> float:
+        """Seconds until a worker should take this up again: at once, or at the next retry, or when its time is over."""
+        if self._effects or self.run.has_ready or not self.retries:
+            return 0.0
+        return max(0.0, min(self.due_in(), (self.claim.deadline_at - self.claim.now()).total_seconds()))
 
     def _is_due(self, node: Node, row: ExecutionStep) -> bool:
         wait = (row.due_at - self.claim.now()).total_seconds() if row.due_at else 0.0
@@ -197,18 +210,25 @@ class Active:
         recovering = row is not None and row.status == StepStatus.RUNNING
         attempt = 1 if row is None else row.attempt + (0 if recovering else 1)
         step = self._step(node, attempt, row.started_at if row else moment)
-        config = prepare(node, step.scope)
+        rendered = render(node, step.scope)
+        config = rendered if isinstance(rendered, Failed) else validate(node, rendered)
         if row is None:
             row = self._row(node, moment)
         else:
-            self._changed.setdefault(node.id, row)
+            self._changed[node.id] = row
         row.attempt, row.status, row.due_at = attempt, StepStatus.RUNNING, None
         row.error_code = row.error_message = ""
         if isinstance(config, Failed):
             self._settle(node, row, config, [])
             return None
-        row.input_data = _kept(node.template.render(step.scope))
-        what = "continues after an interruption" if recovering else f"started (attempt {attempt})" if attempt > 1 else "started"
+        row.input_data = kept(rendered)
+        what = (
+            "continues after an interruption"
+            if recovering
+            else f"started (attempt {attempt})"
+            if attempt > 1
+            else "started"
+        )
         self._say(LogKind.STEP_STARTED, f"'{node.title}' {what}.", node)
         return Job(self, node, row, config, step, recovering and node.type.effect is Effect.UNKEYED)
 
@@ -228,19 +248,21 @@ class Active:
         row = ExecutionStep(
             execution_id=self.claim.id,
             node_id=node.id,
-            node_name=node.title[:200],
+            node_name=clean(node.title)[:200],
             node_type=node.type.name,
             status=StepStatus.RUNNING,
             started_at=moment,
         )
         self._rows[node.id] = row
         self._new.append(row)
+        self._progressed = True
         self.steps_taken += 1
         return row
 
     def _settle(self, node: Node, row: ExecutionStep | None, outcome: Outcome, notes: list[Note]) -> None:
         moment = self.claim.now()
         row = row or self._row(node, moment)
+        self._progressed = True
         if row.pk is not None:
             self._changed[node.id] = row
         for note in notes:
@@ -262,7 +284,7 @@ class Active:
         if settled.error is None:
             self._say(LogKind.STEP_COMPLETED, f"'{node.title}' completed.", node)
         else:
-            row.error_code, row.error_message = settled.error.code, _clean(settled.error.message)
+            row.error_code, row.error_message = settled.error.code, clean(settled.error.message)
             self._say(
                 LogKind.STEP_FAILED,
                 f"'{node.title}' failed: {settled.error.message}",
@@ -273,7 +295,7 @@ class Active:
 
     def _retry_later(self, node: Node, row: ExecutionStep, failure: Failed, delay: float, moment: dt.datetime) -> None:
         row.status, row.due_at = StepStatus.WAITING, moment + dt.timedelta(seconds=delay)
-        row.error_code, row.error_message = failure.code, _clean(failure.message)
+        row.error_code, row.error_message = failure.code, clean(failure.message)
         self.retries[node.id] = time.monotonic() + delay
         self._say(
             LogKind.STEP_RETRY,
@@ -287,14 +309,18 @@ class Active:
     def _end(self, checkpoint: Checkpoint) -> None:
         checkpoint.delay, checkpoint.owner = None, ""
         if self.run.failure is None:
-            checkpoint.status, checkpoint.output, checkpoint.progress = ExecutionStatus.COMPLETED, self.run.result(), 100.0
+            checkpoint.status, checkpoint.output, checkpoint.progress = (
+                ExecutionStatus.COMPLETED,
+                self.run.result(),
+                100.0,
+            )
             self._say(LogKind.ENDED, "Execution completed.", status=ExecutionStatus.COMPLETED, progress=100.0)
             return
         node, failure = self.run.failure
         row = self._rows[node.id]
         checkpoint.status = ExecutionStatus.FAILED
         checkpoint.error_code = row.error_code or failure.code
-        checkpoint.error_message = _clean(f"'{node.title}' failed: {row.error_message or failure.message}")
+        checkpoint.error_message = clean(f"'{node.title}' failed: {row.error_message or failure.message}")
         self._say(LogKind.ENDED, checkpoint.error_message, level="error", status=ExecutionStatus.FAILED)
 
     def _say(
@@ -308,54 +334,15 @@ class Active:
         status: ExecutionStatus = ExecutionStatus.RUNNING,
         progress: float | None = None,
     ) -> None:
-        self._lines.append(
-            ExecutionLog(
-                id=uuid7(),
-                organization_id=self.claim.organization_id,
-                execution_id=self.claim.id,
-                workflow_id=self.claim.workflow_id,
-                seq=self.claim.seq + len(self._lines) + 1,
-                kind=kind,
-                level=level,
-                node_id=node.id if node else None,
-                message=_clean(message),
-                data=_kept(data) if data else None,
-                status=status,
-                progress=self.run.progress if progress is None else progress,
-                created_at=self.claim.now(),
-            )
+        line = line_of(
+            self.claim,
+            len(self._lines) + 1,
+            kind,
+            message,
+            node_id=node.id if node else None,
+            level=level,
+            data=data,
+            status=status,
+            progress=self.run.progress if progress is None else progress,
         )
-
-
-def ended_at_once(claim: Claim, status: ExecutionStatus, code: str, message: str) -> Checkpoint:
-    """The checkpoint of an execution that ends without taking another step."""
-    line = ExecutionLog(
-        id=uuid7(),
-        organization_id=claim.organization_id,
-        execution_id=claim.id,
-        workflow_id=claim.workflow_id,
-        seq=claim.seq + 1,
-        kind=LogKind.ENDED,
-        level="error",
-        message=message,
-        status=status,
-        progress=claim.progress,
-        created_at=claim.now(),
-    )
-    return Checkpoint(claim, status, claim.progress, None, lines=[line], error_code=code, error_message=message)
-
-
-def _clean(text: str) -> str:
-    """A message that every database can keep and a page can show."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode()[:MAX_MESSAGE]
-
-
-def _kept(config: dict[str, Any]) -> Any:
-    """JSON that is kept to be shown to people, such as a rendered configuration; a very large one is only summed up."""
-    try:
-        size = len(orjson.dumps(config))
-    except TypeError:
-        return None
-    return config if size <= KEPT_INPUT_BYTES else {"omitted": f"{size:,} bytes"}
-
-
+        self._lines.append(line)

@@ -58,7 +58,7 @@ class Hints:
             try:
                 advance.apply_async(ignore_result=True, retry=False, expires=60)
                 pause.wait(_QUIET_SECONDS)
-            except Exception as error:  # noqa: BLE001
+            except Exception as error:
                 # Whatever the broker's client raises: workers poll, so nothing is lost, only a second.
                 log.warning("hint_not_sent", error=type(error).__name__)
                 pause.wait(_AWAY_SECONDS)

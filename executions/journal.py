@@ -6,7 +6,7 @@ row and so writes nothing; a commit that is repeated because the answer to the f
 
 from __future__ import annotations
 
-import datetime as dt
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,12 +16,15 @@ from uuid import UUID
 import orjson
 from django.db import connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 
 from ai.services import record_usage
 from auterity.kernel.events import publish
 from engine.ports import Usage
 from executions import sql
+from executions.claims import Claim
 from executions.events import ExecutionsMoved
+from executions.lines import line_of
 from executions.models import (
     LIVE,
     Execution,
@@ -34,54 +37,13 @@ from executions.models import (
 )
 from integrations.webhooks import enqueue_results
 
-_CLAIMED = (
-    "id, organization_id, workflow_id, version_id, fence, seq, attempts, input_data, context, started_at, created_at, "
-    "deadline_at, webhook_url, created_by_id, progress"
-)
-
-
-@dataclass(slots=True)
-class Claim:
-    """An execution this worker holds. `skew` is how far the database's clock is ahead of this worker's."""
-
-    id: UUID
-    organization_id: UUID
-    workflow_id: UUID
-    version_id: UUID
-    fence: int
-    seq: int
-    attempts: int
-    inputs: dict[str, Any]
-    context: dict[str, Any]
-    started_at: dt.datetime
-    created_at: dt.datetime
-    deadline_at: dt.datetime
-    webhook_url: str
-    created_by: UUID | None
-    progress: float
-    skew: dt.timedelta
-    steps: list[ExecutionStep] = field(default_factory=list)
-
-    @property
-    def fresh(self) -> bool:
-        """Nothing is recorded yet."""
-        return self.seq == 0
-
-    @property
-    def late(self) -> bool:
-        return self.now() >= self.deadline_at
-
-    def now(self) -> dt.datetime:
-        """This moment by the database's clock."""
-        return dt.datetime.now(dt.UTC) + self.skew
-
 
 @dataclass(slots=True)
 class Checkpoint:
     """Everything that becomes true about one execution in one commit.
 
-    `delay` is the seconds until somebody should look again: the lease while `owner` keeps it, the back-off when it waits, and None
-    when it has ended.
+    `delay` is the seconds until somebody should look again: the lease while `owner` keeps it, the back-off when it waits, and
+    None when it has ended. `progressed` clears the count of attempts: it is false where a step is only begun once more.
     """
 
     claim: Claim
@@ -96,76 +58,11 @@ class Checkpoint:
     output: Any = None
     error_code: str = ""
     error_message: str = ""
+    progressed: bool = True
 
     @property
     def ended(self) -> bool:
         return self.delay is None
-
-
-def claim(*, owner: str, limit: int, lease: float) -> list[Claim]:
-    """Take up to `limit` due executions: a lease, a higher fence, one more attempt. Their recorded steps come along."""
-    now = sql.now()
-    text = f"""
-        UPDATE workflow_executions SET fence = fence + 1, attempts = attempts + 1, lease_owner = %s, status = 'running',
-               due_at = {sql.later("%s")}, started_at = COALESCE(started_at, {now})
-         WHERE id IN (SELECT id FROM workflow_executions WHERE due_at <= {now}
-                       ORDER BY due_at LIMIT %s {sql.skip_locked()})
-           AND due_at <= {now}
-     RETURNING {_CLAIMED}, {now}"""  # noqa: S608  Every part is ours; values are parameters.
-    with connection.cursor() as cursor:
-        cursor.execute(text, [owner, lease, limit])
-        claims = [_claim(row) for row in cursor.fetchall()]
-    known = {each.id: each for each in claims if not each.fresh}
-    for step in ExecutionStep.objects.filter(execution_id__in=known).order_by("id") if known else ():
-        known[step.execution_id].steps.append(step)
-    return claims
-
-
-def _claim(row: tuple[Any, ...]) -> Claim:
-    (identity, organization, workflow, version, fence, seq, attempts, inputs, context, *moments) = row
-    started, created, deadline, webhook_url, created_by, progress, now = moments
-    return Claim(
-        id=sql.uuid(identity),
-        organization_id=sql.uuid(organization),
-        workflow_id=sql.uuid(workflow),
-        version_id=sql.uuid(version),
-        fence=fence,
-        seq=seq,
-        attempts=attempts,
-        inputs=orjson.loads(inputs),
-        context=orjson.loads(context),
-        started_at=_known(started),
-        created_at=_known(created),
-        deadline_at=_known(deadline),
-        webhook_url=webhook_url,
-        created_by=sql.uuid(created_by) if created_by else None,
-        progress=progress,
-        skew=_known(now) - dt.datetime.now(dt.UTC),
-    )
-
-
-def _known(item: Any) -> dt.datetime:
-    moment = sql.moment(item)
-    assert moment is not None, "the column is never null once a row is claimed"  # noqa: S101  States a fact to the type checker.
-    return moment
-
-
-def renew(*, owner: str, fences: dict[UUID, int], lease: float) -> set[UUID]:
-    """Push the leases of these executions on, in one statement. Returns those that are no longer this worker's."""
-    if not fences:
-        return set()
-    held = dict(Execution.unscoped.filter(id__in=fences, lease_owner=owner).values_list("id", "fence"))
-    lost = {each for each, fence in fences.items() if held.get(each) != fence}
-    mine = [each for each in fences if each not in lost]
-    if mine:
-        places, values = sql.ids(mine)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"UPDATE workflow_executions SET due_at = {sql.later('%s')} WHERE id IN (SELECT id FROM workflow_executions "  # noqa: S608  Every part is ours; values are parameters.
-                f"WHERE id IN {places} AND lease_owner = %s ORDER BY id {sql.skip_locked()})",
-                [lease, *values, owner],
-            )
-    return lost
 
 
 def commit(checkpoints: Sequence[Checkpoint]) -> set[UUID]:
@@ -175,14 +72,20 @@ def commit(checkpoints: Sequence[Checkpoint]) -> set[UUID]:
     with transaction.atomic():
         moved = _advance(checkpoints)
         applied = [each for each in checkpoints if each.claim.id in moved]
-        ExecutionStep.objects.bulk_create([step for each in applied for step in each.new_steps])
+        _add_steps([step for each in applied for step in each.new_steps])
         _change_steps([step for each in applied for step in each.changed_steps])
         _close_open_steps([each for each in applied if each.ended and each.status is not ExecutionStatus.COMPLETED])
         lines = [line for each in applied for line in each.lines]
         ExecutionLog.unscoped.bulk_create(lines)
         _record_usage(applied)
         ended = [each for each in applied if each.ended]
-        enqueue_results([(each.claim.organization_id, each.claim.webhook_url, _result(each)) for each in ended if each.claim.webhook_url])
+        enqueue_results(
+            [
+                (each.claim.organization_id, each.claim.webhook_url, _result(each))
+                for each in ended
+                if each.claim.webhook_url
+            ]
+        )
         _add_figures(ended)
         publish(ExecutionsMoved(lines))
     return moved | _already(checkpoints, moved)
@@ -202,6 +105,7 @@ def _advance(checkpoints: Sequence[Checkpoint]) -> set[UUID]:
             None if each.output is None else orjson.dumps(each.output, option=orjson.OPT_NON_STR_KEYS).decode(),
             each.error_code,
             each.error_message,
+            each.progressed,
         )
         for each in checkpoints
     ]
@@ -219,10 +123,12 @@ def _advance(checkpoints: Sequence[Checkpoint]) -> set[UUID]:
             ("output", "text"),
             ("error_code", "text"),
             ("error_message", "text"),
+            ("progressed", "bool"),
         ],
         rows=rows,
         assign=(
-            "status = v.status, progress = v.progress, seq = v.new_seq, attempts = 0, lease_owner = v.owner, "
+            "status = v.status, progress = v.progress, seq = v.new_seq, lease_owner = v.owner, "
+            "attempts = CASE WHEN v.progressed THEN 0 ELSE t.attempts END, "
             "output_data = v.output, error_code = v.error_code, error_message = v.error_message, "
             f"due_at = {sql.later('v.delay')}, completed_at = CASE WHEN v.delay IS NULL THEN {sql.now()} END"
         ),
@@ -244,6 +150,12 @@ def _already(checkpoints: Sequence[Checkpoint], moved: set[UUID]) -> set[UUID]:
     }
 
 
+def _add_steps(steps: Sequence[ExecutionStep]) -> None:
+    for step in steps:
+        step.pk = None  # A key from a try that was rolled back may be somebody else's by now.
+    ExecutionStep.objects.bulk_create(steps)
+
+
 def _change_steps(steps: Sequence[ExecutionStep]) -> None:
     if not steps:
         return
@@ -262,14 +174,16 @@ def _change_steps(steps: Sequence[ExecutionStep]) -> None:
         ("cost_usd", "numeric"),
         ("ai_ms", "float8"),
     ]
-    fields = {name: ExecutionStep._meta.get_field(name) for name, _ in columns}
+    fields: dict[str, Any] = {name: ExecutionStep._meta.get_field(name) for name, _ in columns}
     prepared = ("output_data", "taken", "cost_usd")
     sql.update_many(
         "execution_steps",
         columns=columns,
         rows=[
             [
-                fields[name].get_db_prep_save(getattr(step, name), connection) if name in prepared else getattr(step, name)
+                fields[name].get_db_prep_save(getattr(step, name), connection)
+                if name in prepared
+                else getattr(step, name)
                 for name, _ in columns
             ]
             for step in steps
@@ -315,10 +229,18 @@ def _add_figures(ended: Sequence[Checkpoint]) -> None:
         figures[each.status.value] += 1
         figures["seconds"] += max(0.0, (each.claim.now() - each.claim.started_at).total_seconds())
     for workflow_id in sorted(sums):
-        changes = {name: F(name) + (amount if name == "seconds" else int(amount)) for name, amount in sums[workflow_id].items()}
+        changes = {
+            name: F(name) + (amount if name == "seconds" else int(amount)) for name, amount in sums[workflow_id].items()
+        }
         if not WorkflowFigures.objects.filter(workflow_id=workflow_id).update(**changes):
             WorkflowFigures.objects.bulk_create([WorkflowFigures(workflow_id=workflow_id)], ignore_conflicts=True)
             WorkflowFigures.objects.filter(workflow_id=workflow_id).update(**changes)
+
+
+def ended_at_once(claim: Claim, status: ExecutionStatus, code: str, message: str) -> Checkpoint:
+    """The checkpoint of an execution that ends without taking another step."""
+    line = line_of(claim, 1, LogKind.ENDED, message, status=status, progress=claim.progress, level="error")
+    return Checkpoint(claim, status, claim.progress, None, lines=[line], error_code=code, error_message=line.message)
 
 
 def end_from_outside(*, execution: Execution, status: ExecutionStatus, code: str, message: str) -> bool:
@@ -335,7 +257,7 @@ def end_from_outside(*, execution: Execution, status: ExecutionStatus, code: str
             lease_owner="",
             error_code=code,
             error_message=message,
-            completed_at=dt.datetime.now(dt.UTC),
+            completed_at=Now(),
         )
         if not won:
             return False
@@ -343,19 +265,6 @@ def end_from_outside(*, execution: Execution, status: ExecutionStatus, code: str
         ExecutionStep.objects.filter(execution=execution, status__in=(StepStatus.RUNNING, StepStatus.WAITING)).update(
             status=StepStatus.CANCELLED, error_code=code, error_message=message, completed_at=execution.completed_at
         )
-        line = ExecutionLog(
-            organization_id=execution.organization_id,
-            execution=execution,
-            workflow_id=execution.workflow_id,
-            seq=execution.seq,
-            kind=LogKind.ENDED,
-            level="warning",
-            message=message,
-            status=status,
-            progress=execution.progress,
-            created_at=execution.completed_at,
-        )
-        ExecutionLog.unscoped.bulk_create([line])
         held = Claim(
             id=execution.id,
             organization_id=execution.organization_id,
@@ -372,8 +281,11 @@ def end_from_outside(*, execution: Execution, status: ExecutionStatus, code: str
             webhook_url=execution.webhook_url,
             created_by=execution.created_by_id,
             progress=execution.progress,
-            skew=dt.timedelta(0),
+            claimed_at=execution.completed_at or execution.created_at,
+            steady=time.monotonic(),
         )
+        line = line_of(held, 0, LogKind.ENDED, message, status=status, progress=execution.progress, level="warning")
+        ExecutionLog.unscoped.bulk_create([line])
         checkpoint = Checkpoint(held, status, execution.progress, None, error_code=code, error_message=message)
         if execution.webhook_url:
             enqueue_results([(execution.organization_id, execution.webhook_url, _result(checkpoint))])

@@ -21,14 +21,15 @@ from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from engine.graph import InvalidDefinition
 from engine.node import Outcome
 from engine.ports import Ports
-from executions import gateway, journal
-from executions.active import Active, Job, ended_at_once
-from executions.journal import Checkpoint, Claim
+from executions import claims, gateway, journal
+from executions.active import Active, Job
+from executions.claims import Claim
+from executions.journal import Checkpoint, ended_at_once
 from executions.models import ExecutionStatus
 from integrations.webhooks import deliver_due
 from workflows.plans import plan_of
@@ -36,6 +37,9 @@ from workflows.plans import plan_of
 log = structlog.get_logger(__name__)
 
 COMMIT_PATIENCE = 60.0  # seconds a commit is tried again while the database is away
+COMMIT_PAUSE = 0.5  # seconds between two tries
+DELIVERIES = 4  # messages to customers' addresses under way at once: a dead receiver must not hold up the others
+STUCK_AFTER = 120.0  # seconds after which a desk that does not come round no longer has its leases renewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,9 @@ class _Finished:
 
 @dataclass(frozen=True, slots=True)
 class _Lost:
-    executions: frozenset[UUID]
+    """Executions that are no longer this worker's, with the fence under which they were."""
+
+    fences: dict[UUID, int]
 
 
 class _Wake:
@@ -54,24 +60,32 @@ class _Wake:
 
 
 class Runner:
-    """Start one a process. `stop` lets steps under way end; what is not finished by then is taken up elsewhere."""
+    """Start one a process. `stop` lets steps under way end and gives everything else to the other workers."""
 
     def __init__(self) -> None:
         self.owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._lease = float(settings.ENGINE["lease_seconds"])
+        self._slots = int(settings.ENGINE["effect_threads"])
+        self._batch = int(settings.ENGINE["claim_batch"])
         self._inbox: SimpleQueue[_Finished | _Lost | _Wake] = SimpleQueue()
         self._awake = threading.Event()
         self._stopping = threading.Event()
+        self._left = threading.Event()
         self._active: dict[UUID, Active] = {}
-        self._again: dict[UUID, Active] = {}
+        self._touched: dict[UUID, Active] = {}  # Kept until advanced: a turn that fails midway begins again with them.
+        self._suspect: Active | None = None
         self._in_flight = 0
         self._more = True
-        self._next_poll = 0.0
-        self._effects = ThreadPoolExecutor(settings.ENGINE["effect_threads"], thread_name_prefix="effect")
+        self._next_tick = 0.0
+        self._turned_at = time.monotonic()
+        self._effects = ThreadPoolExecutor(self._slots, thread_name_prefix="effect")
         self._threads = [
             threading.Thread(target=self._desk, name="desk", daemon=True),
             threading.Thread(target=self._renew_leases, name="leases", daemon=True),
-            threading.Thread(target=self._deliver_webhooks, name="webhooks", daemon=True),
+            *(
+                threading.Thread(target=self._deliver_webhooks, name=f"webhooks-{n}", daemon=True)
+                for n in range(DELIVERIES)
+            ),
         ]
 
     def start(self) -> None:
@@ -85,11 +99,12 @@ class Runner:
             self._inbox.put(_Wake())
 
     def stop(self, *, grace: float = 20.0) -> None:
-        """Claim nothing more and wait up to `grace` seconds for steps under way."""
+        """Claim and begin nothing more, and wait up to `grace` seconds for steps under way, their leases renewed meanwhile."""
+        until = time.monotonic() + grace
         self._stopping.set()
         self._inbox.put(_Wake())
         for thread in self._threads:
-            thread.join(grace)
+            thread.join(max(0.0, until - time.monotonic()))
         self._effects.shutdown(wait=False, cancel_futures=True)
 
     # -- the desk ----------------------------------------------------------------------------------------------------
@@ -106,71 +121,90 @@ class Runner:
                 # The desk must outlive a defect: what it held is dropped, and the leases bring it back.
                 log.exception("turn_failed")
                 self._active.clear()
-                self._again.clear()
+                self._touched.clear()
+                self._suspect = None
                 self._stopping.wait(1.0)
         connection.close()
+        self._left.set()
 
     def _turn(self) -> None:
-        touched = self._collect()
-        self._end_late(touched)
-        if not self._stopping.is_set() and (self._more or time.monotonic() >= self._next_poll):
-            touched |= self._claim()
-        if touched:
-            self._advance(touched)
+        self._turned_at = time.monotonic()
+        self._collect()
+        if self._turned_at >= self._next_tick:
+            self._next_tick = self._turned_at + settings.ENGINE["poll_seconds"] * random.uniform(0.8, 1.2)  # noqa: S311  Spreads polls.
+            self._more = True
+            self._end_late()
+            self._claim_suspect()
+        if self._more and (room := self._room()):
+            taken = claims.claim(owner=self.owner, limit=room, lease=self._lease)
+            self._more = len(taken) == room
+            self._take_up(taken)
+        self._advance()
 
-    def _collect(self) -> dict[UUID, Active]:
-        """What came in, waiting for it until the next poll unless there is work at hand."""
-        touched, self._again = self._again, {}
-        patience = 0.0 if touched or self._more else max(0.0, self._next_poll - time.monotonic())
+    def _collect(self) -> None:
+        """What came in, waiting for it unless there is work at hand."""
         try:
-            message = self._inbox.get(timeout=patience) if patience else self._inbox.get_nowait()
+            message = self._inbox.get(timeout=self._patience())
             while True:
-                self._take_in(message, touched)
+                self._take_in(message)
                 message = self._inbox.get_nowait()
         except Empty:
             pass
         for active in self._active.values():
-            if active.retries and active.due_in() <= 0:
-                touched[active.claim.id] = active
-        return touched
+            if (active.retries and active.due_in() <= 0) or (self._stopping.is_set() and not active.jobs):
+                self._touched[active.claim.id] = active
 
-    def _take_in(self, message: _Finished | _Lost | _Wake, touched: dict[UUID, Active]) -> None:
+    def _patience(self) -> float:
+        if self._touched or (self._more and self._room()):
+            return 0.0
+        until_tick = max(0.0, self._next_tick - time.monotonic())
+        return min([until_tick, *(each.due_in() for each in self._active.values() if each.retries)])
+
+    def _room(self) -> int:
+        """How many more executions this desk may take: fewer while steps wait for a free thread, none beside a suspect."""
+        if self._stopping.is_set() or self._suspect is not None:
+            return 0
+        starved = sum(each.starved for each in self._active.values())
+        return max(0, min(self._batch - starved, 20 * self._batch - len(self._active)))
+
+    def _take_in(self, message: _Finished | _Lost | _Wake) -> None:
         if isinstance(message, _Wake):
             self._awake.clear()
             self._more = True
         elif isinstance(message, _Lost):
-            for each in message.executions:
-                self._drop(each)
-                touched.pop(each, None)
+            for identity, fence in message.fences.items():
+                if identity in self._active and self._active[identity].claim.fence == fence:
+                    self._drop(identity)
         else:
             self._in_flight -= 1
             active = message.job.active
             if self._active.get(active.claim.id) is active:
                 active.finish(message.job, message.outcome)
-                touched[active.claim.id] = active
-            touched.update((key, each) for key, each in self._active.items() if each.starved)
+                self._touched[active.claim.id] = active
+            self._touched.update((key, each) for key, each in self._active.items() if each.starved)
 
-    def _claim(self) -> dict[UUID, Active]:
-        self._next_poll = time.monotonic() + settings.ENGINE["poll_seconds"] * random.uniform(0.8, 1.2)  # noqa: S311  Spreads polls.
-        self._more = False
-        room = min(settings.ENGINE["claim_batch"], 20 * settings.ENGINE["claim_batch"] - len(self._active))
-        if room <= 0 or self._in_flight >= settings.ENGINE["effect_threads"]:
-            return {}
-        claims = journal.claim(owner=self.owner, limit=room, lease=self._lease)
-        self._more = len(claims) == room
+    def _claim_suspect(self) -> None:
+        """Try one that several workers took in vain. It is claimed when everything at hand is safe, and nothing beside it."""
+        if not self._room():
+            return
+        taken = claims.claim(owner=self.owner, limit=1, lease=self._lease, suspect=True)
+        if taken:
+            self._advance()
+            self._take_up(taken)
+            self._suspect = self._active.get(taken[0].id)
+
+    def _take_up(self, taken: list[Claim]) -> None:
         ended: list[Checkpoint] = []
-        taken: dict[UUID, Active] = {}
-        for claim in claims:
+        for claim in taken:
             self._drop(claim.id)
-            found = self._take_up(claim)
+            found = self._begin(claim)
             if isinstance(found, Active):
-                taken[claim.id] = self._active[claim.id] = found
-            else:
+                self._touched[claim.id] = self._active[claim.id] = found
+            elif found is not None:
                 ended.append(found)
         self._commit(ended)
-        return taken
 
-    def _take_up(self, claim: Claim) -> Active | Checkpoint:
+    def _begin(self, claim: Claim) -> Active | Checkpoint | None:
         if claim.late:
             return _timed_out(claim)
         if claim.attempts > settings.ENGINE["poison_attempts"]:
@@ -190,17 +224,27 @@ class Runner:
             return Active.take_up(claim, plan.graph, about, _ports(claim.organization_id))
         except InvalidDefinition as error:
             return ended_at_once(claim, ExecutionStatus.FAILED, "DEFINITION", f"The definition cannot run: {error}")
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            # One execution that cannot be taken up stands for itself; tried in vain a few times, it ends as poison.
+            log.exception("not_taken_up", execution=str(claim.id))
+            return None
 
-    def _advance(self, touched: dict[UUID, Active]) -> None:
+    def _advance(self) -> None:
         """Drive, commit, and only then perform the effects whose intent is now recorded."""
+        touched, self._touched = self._touched, {}
         checkpoints: list[Checkpoint] = []
         jobs: list[Job] = []
-        cut_short: list[Active] = []
-        for active in touched.values():
-            if active.drive():
-                cut_short.append(active)
-            jobs += active.begin(settings.ENGINE["effect_threads"] - self._in_flight - len(jobs))
-            checkpoint = active.checkpoint(owner=self.owner, lease=self._lease)
+        for active in sorted(
+            touched.values(), key=lambda each: len(each.jobs)
+        ):  # Who has least under way is served first.
+            try:
+                checkpoint = self._drive(active, jobs)
+            except Exception:
+                log.exception("execution_dropped", execution=str(active.claim.id))
+                self._drop(active.claim.id)
+                continue
             if checkpoint is not None:
                 checkpoints.append(checkpoint)
         held = self._commit(checkpoints)
@@ -210,68 +254,88 @@ class Runner:
                 self._drop(identity)
             else:
                 touched[identity].committed()
-        self._again.update((each.claim.id, each) for each in cut_short if each.claim.id in self._active)
+                if checkpoint.progressed and touched[identity] is self._suspect:
+                    self._suspect = None
+        self._touched.update((key, each) for key, each in touched.items() if key in self._active and each.unfinished)
         for job in jobs:
             if self._active.get(job.active.claim.id) is job.active:
                 self._in_flight += 1
                 self._effects.submit(self._perform, job)
 
+    def _drive(self, active: Active, jobs: list[Job]) -> Checkpoint | None:
+        stopping = self._stopping.is_set()
+        if not stopping:
+            active.drive()
+            jobs += active.begin(self._slots - self._in_flight - len(jobs))
+        return active.checkpoint(owner=self.owner, lease=self._lease, release=stopping)
+
     def _perform(self, job: Job) -> None:
         self._inbox.put(_Finished(job, job.perform()))
 
     def _commit(self, checkpoints: list[Checkpoint]) -> set[UUID]:
-        """Commit together; while the database is away, again; when one checkpoint spoils the batch, one by one."""
-        if not checkpoints:
-            return set()
+        """Commit together; while the database is away, again; when one checkpoint spoils the batch, one by one.
+
+        Returns the executions that are still this worker's. What could not be committed is not: its lease brings it back.
+        """
         give_up = time.monotonic() + COMMIT_PATIENCE
         while True:
             try:
                 return journal.commit(checkpoints)
             except (OperationalError, InterfaceError) as error:
                 connection.close()
-                if time.monotonic() > give_up or self._stopping.is_set():
-                    raise
                 log.warning("commit_waits_for_database", error=str(error)[:200], executions=len(checkpoints))
-                self._stopping.wait(0.5)
-            except DatabaseError:
+                if time.monotonic() > give_up:
+                    return set()
+                time.sleep(COMMIT_PAUSE)
+            except Exception:
                 log.exception("commit_refused", executions=[str(each.claim.id) for each in checkpoints])
                 if len(checkpoints) == 1:
                     return set()
                 return {identity for each in checkpoints for identity in self._commit([each])}
 
-    def _end_late(self, touched: dict[UUID, Active]) -> None:
+    def _end_late(self) -> None:
         late = [each for each in self._active.values() if each.past_deadline]
         for active in late:
             self._drop(active.claim.id)
-            touched.pop(active.claim.id, None)
         self._commit([_timed_out(each.claim) for each in late])
 
     def _drop(self, execution_id: UUID) -> None:
-        self._active.pop(execution_id, None)
-        self._again.pop(execution_id, None)
+        dropped = self._active.pop(execution_id, None)
+        self._touched.pop(execution_id, None)
+        if dropped is self._suspect:
+            self._suspect = None
 
     # -- beside the desk ---------------------------------------------------------------------------------------------
 
     def _renew_leases(self) -> None:
-        while not self._stopping.wait(self._lease / 3):
-            fences = {each.claim.id: each.claim.fence for each in list(self._active.values()) if not each.hung}
-            try:
-                lost = journal.renew(owner=self.owner, fences=fences, lease=self._lease)
-            except DatabaseError:
-                connection.close()
+        while not self._left.wait(self._lease / 3):
+            if time.monotonic() - self._turned_at > STUCK_AFTER:
+                log.error("desk_stuck", seconds=round(time.monotonic() - self._turned_at))
                 continue
+            held = list(self._active.values())
+            fences = {each.claim.id: each.claim.fence for each in held if not each.hung}
+            lost = {each.claim.id: each.claim.fence for each in held if each.hung}
+            try:
+                lost |= {
+                    each: fences[each] for each in claims.renew(owner=self.owner, fences=fences, lease=self._lease)
+                }
+            except Exception as error:
+                # Whatever it is: without this thread every execution of this process would be taken twice.
+                log.warning("leases_not_renewed", error=type(error).__name__)
+                connection.close()
             if lost:
-                self._inbox.put(_Lost(frozenset(lost)))
+                self._inbox.put(_Lost(lost))
         connection.close()
 
     def _deliver_webhooks(self) -> None:
         while not self._stopping.wait(settings.ENGINE["poll_seconds"]):
             try:
-                while deliver_due() and not self._stopping.is_set():
+                while not self._stopping.is_set() and deliver_due():
                     pass
-            except DatabaseError:
-                connection.close()
-        connection.close()
+            except Exception as error:
+                # Deliveries go on as soon as the database, or a defect, lets them.
+                log.warning("deliveries_wait", error=type(error).__name__)
+            connection.close()
 
 
 @lru_cache(maxsize=1024)
@@ -282,6 +346,5 @@ def _ports(organization_id: UUID) -> Ports:
 def _timed_out(claim: Claim) -> Checkpoint:
     allowed = (claim.deadline_at - claim.created_at).total_seconds()
     return ended_at_once(
-        claim, ExecutionStatus.TIMEOUT, "TIMEOUT", f"The execution did not end within its {allowed:,.0f} seconds."
+        claim, ExecutionStatus.TIMEOUT, "TIMEOUT", f"The execution did not end within its {round(allowed, 1):,.10g} seconds."
     )
-

@@ -13,6 +13,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from auterity.kernel.access import Actor, Permission, require
 from engine.graph import InvalidDefinition
 from executions.errors import ExecutionNotFound, LogNotFound
+from executions.history import run_from
 from executions.models import LIVE, Execution, ExecutionLog, ExecutionStatus, ExecutionStep, WorkflowFigures
 from workflows import selectors as workflows
 from workflows.models import Workflow
@@ -143,7 +144,13 @@ def list_logs(
         found = found.filter(execution_id=execution_id).order_by("-seq")
     else:
         found = found.order_by("-id")
-    exact = {"workflow_id": workflow_id, "level": level, "node_id": node_id, "created_at__gte": since, "created_at__lt": until}
+    exact = {
+        "workflow_id": workflow_id,
+        "level": level,
+        "node_id": node_id,
+        "created_at__gte": since,
+        "created_at__lt": until,
+    }
     return found.filter(**{name: wanted for name, wanted in exact.items() if wanted is not None})
 
 
@@ -165,27 +172,32 @@ def lines_after(*, actor: Actor, execution_id: UUID, seq: int, limit: int) -> li
 
 
 def _steps(execution: Execution, rows: list[ExecutionStep]) -> list[StepView]:
-    views = [_step(row) for row in rows]
+    """A pure step's input is not stored twice: it is what the recorded outputs before it add up to."""
     try:
         graph = plan_of(execution.version_id).graph
     except InvalidDefinition:
-        return views
-    by_id = {view.node_id: view for view in views}
-    arrived = [_with_input(view, graph.nodes[graph.by_id[view.node_id]].incoming, graph, by_id, execution) for view in views]
+        return [_step(row, row.input_data) for row in rows]
+    run = run_from(rows, graph, inputs=execution.input_data, context=execution.context, about={})
+    nodes = [graph.nodes[graph.by_id[row.node_id]] for row in rows]
+    begun = [
+        _step(row, run.input_of(node) if row.input_data is None else row.input_data)
+        for row, node in zip(rows, nodes, strict=True)
+    ]
     if execution.status in LIVE:
-        return arrived
+        return begun
     unreached = "skipped" if execution.status == ExecutionStatus.COMPLETED else "cancelled"
-    rest = [node for node in graph.nodes if node.id not in by_id]
-    return arrived + [StepView(node.id, node.title, node.type.name, unreached) for node in rest]
+    reached = {row.node_id for row in rows}
+    rest = [node for node in graph.nodes if node.id not in reached]
+    return begun + [StepView(node.id, node.title, node.type.name, unreached) for node in rest]
 
 
-def _step(row: ExecutionStep) -> StepView:
+def _step(row: ExecutionStep, arrived: Any) -> StepView:
     return StepView(
         node_id=row.node_id,
         node_name=row.node_name,
         node_type=row.node_type,
         status="running" if row.status == "waiting" else row.status,
-        input=row.input_data,
+        input=arrived,
         output=row.output_data,
         error_code=row.error_code,
         error_message=row.error_message,
@@ -196,20 +208,12 @@ def _step(row: ExecutionStep) -> StepView:
     )
 
 
-def _with_input(view: StepView, incoming: Any, graph: Any, by_id: dict[str, StepView], execution: Execution) -> StepView:
-    """A pure step's input is not stored twice: it is the output of what came before."""
-    if view.input is not None:
-        return view
-    before = {graph.nodes[edge.source].id: edge for edge in incoming}
-    reached = {edge.key: by_id[node_id].output for node_id, edge in before.items() if node_id in by_id}
-    value = execution.input_data if not incoming else next(iter(reached.values()), None) if len(reached) == 1 else reached
-    return StepView(**{name: getattr(view, name) for name in StepView.__slots__} | {"input": value})
-
-
 def _metrics(execution: Execution, rows: list[ExecutionStep]) -> Metrics:
     end = execution.completed_at or dt.datetime.now(dt.UTC)
     return Metrics(
-        total_duration_ms=round((end - execution.started_at).total_seconds() * 1000, 3) if execution.started_at else 0.0,
+        total_duration_ms=round((end - execution.started_at).total_seconds() * 1000, 3)
+        if execution.started_at
+        else 0.0,
         ai_processing_time_ms=round(sum(row.ai_ms for row in rows), 3),
         api_calls_count=sum(row.attempt for row in rows if row.node_type in OUTSIDE_CALLS),
         tokens_used=sum(row.tokens for row in rows),

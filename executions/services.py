@@ -24,7 +24,6 @@ from executions.models import LIVE, Execution, ExecutionStatus
 from integrations.egress import check_url
 from workflows import services as workflows
 from workflows.errors import WorkflowBusy, WorkflowInactive
-from workflows.models import WorkflowVersion
 from workflows.plans import plan_of
 
 
@@ -42,7 +41,7 @@ def start(
 
     Raises `WorkflowNotFound`, `WorkflowInactive` (also when its graph cannot run), `InvalidInput`.
     """
-    version = workflows.runnable_version(actor=actor, workflow_id=workflow_id)
+    version_id = workflows.runnable_version(actor=actor, workflow_id=workflow_id)
     _check_input("input_data", inputs)
     _check_input("context", context or {})
     if webhook_url:
@@ -50,12 +49,12 @@ def start(
             check_url(webhook_url)
         except Rejected as error:
             raise InvalidInput.of("webhook_url", error.message) from error
-    timeout = _timeout_of(version)
+    timeout = _timeout_of(version_id)
     execution = Execution(
         id=uuid7(),
         organization_id=actor.organization_id,
         workflow_id=workflow_id,
-        version=version,
+        version_id=version_id,
         input_data=inputs,
         context=context or {},
         created_by_id=actor.user_id,
@@ -73,7 +72,9 @@ def cancel(*, actor: Actor, execution_id: UUID) -> Execution:
     require(actor, Permission.WORKFLOW_EXECUTE)
     execution = selectors.get_execution(actor=actor, execution_id=execution_id)
     who = f"Cancelled by {actor.email}." if actor.email else "Cancelled."
-    if not journal.end_from_outside(execution=execution, status=ExecutionStatus.CANCELLED, code="CANCELLED", message=who):
+    if not journal.end_from_outside(
+        execution=execution, status=ExecutionStatus.CANCELLED, code="CANCELLED", message=who
+    ):
         execution.refresh_from_db()
         raise ExecutionEnded(f"This execution has already ended: {execution.status}.", status=execution.status)
     return execution
@@ -116,16 +117,18 @@ def delete_workflow(*, actor: Actor, workflow_id: UUID) -> None:
 # -- inside ----------------------------------------------------------------------------------------------------------
 
 
-def _timeout_of(version: WorkflowVersion) -> float:
+def _timeout_of(version_id: UUID) -> float:
     """Seconds a run of this version may take. Compiling here means that what is accepted can run."""
     try:
-        plan = plan_of(version.id)
+        plan = plan_of(version_id)
     except InvalidDefinition as error:
         raise WorkflowInactive(
             f"The workflow's definition cannot run: {error}. Mend it and save it again.",
             problems=[{"field": each.place, "message": each.message} for each in error.problems],
         ) from error
-    return min(plan.timeout or settings.ENGINE["execution_timeout_seconds"], settings.ENGINE["execution_timeout_seconds"])
+    return min(
+        plan.timeout or settings.ENGINE["execution_timeout_seconds"], settings.ENGINE["execution_timeout_seconds"]
+    )
 
 
 def _insert(execution: Execution, timeout: float) -> None:

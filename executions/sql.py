@@ -46,10 +46,8 @@ def uuid(item: Any) -> UUID:
     return item if isinstance(item, UUID) else UUID(item)
 
 
-def moment(item: Any) -> dt.datetime | None:
-    """A timestamp column read by raw SQL, aware and in UTC."""
-    if item is None:
-        return None
+def moment(item: Any) -> dt.datetime:
+    """A timestamp column that is never null, read by raw SQL: aware and in UTC."""
     found: dt.datetime = item if isinstance(item, dt.datetime) else dt.datetime.fromisoformat(item)
     return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 

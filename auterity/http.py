@@ -1,0 +1,65 @@
+"""HTTP from the event loop to Django and back in one hop to a thread.
+
+Django's own ASGI handler is asynchronous to the core: with synchronous views it crosses between the loop and a new thread several
+times a request, and a new thread means a new database connection. Ours runs the whole synchronous chain on a fixed pool of threads,
+each of which keeps its connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import IO, Any
+
+from django.conf import settings
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.core.handlers.base import BaseHandler
+from django.core.signals import request_started
+from django.http.response import HttpResponseBase
+from django.urls import set_script_prefix
+
+Message = MutableMapping[str, Any]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class ThreadedHandler(ASGIHandler):
+    """Bodies are received before and answered after the hop, whole; nothing here streams for minutes."""
+
+    def __init__(self) -> None:
+        BaseHandler.__init__(self)
+        self.load_middleware(is_async=False)
+        self._threads = ThreadPoolExecutor(settings.WEB_THREADS, thread_name_prefix="web")
+
+    async def __call__(self, scope: Message, receive: Any, send: Send) -> None:
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+            status, headers, content = await loop.run_in_executor(self._threads, self._answer, scope, body)
+        finally:
+            body.close()
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": content})
+
+    def _answer(self, scope: Message, body: IO[bytes]) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        set_script_prefix(get_script_prefix(scope))
+        request_started.send(sender=self.__class__, scope=scope)
+        request, refused = self.create_request(scope, body)
+        response: Any = refused if request is None else self.get_response(request)
+        response._handler_class = self.__class__  # Django's handlers set it; `close` signals by it.
+        try:
+            content = b"".join(response)
+            return response.status_code, _headers(response), content
+        finally:
+            response.close()
+
+
+def _headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
+    plain = [(name.lower().encode("ascii"), str(value).encode("latin-1")) for name, value in response.items()]
+    cookies = [(b"set-cookie", each.output(header="").strip().encode("ascii")) for each in response.cookies.values()]
+    return plain + cookies
+

@@ -1,0 +1,32 @@
+"""The run that recorded steps add up to: continued by a worker, and read to show what arrived at each step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from engine.graph import Graph
+from engine.scheduler import Past, Run
+from executions.models import ExecutionStep, StepStatus
+
+
+def run_from(
+    steps: Iterable[ExecutionStep],
+    graph: Graph,
+    *,
+    inputs: Mapping[str, Any],
+    context: Mapping[str, Any],
+    about: Mapping[str, Mapping[str, Any]],
+) -> Run:
+    """Rebuild a run from its steps in the order they began. Steps that have not ended are ready in it."""
+    past = [
+        Past(step.node_id, step.output_data, step.port, step.taken, failed=_ended_the_run(step))
+        for step in steps
+        if step.status in (StepStatus.COMPLETED, StepStatus.FAILED)
+    ]
+    return Run(graph, inputs, context, about, past)
+
+
+def _ended_the_run(step: ExecutionStep) -> bool:
+    """A failure that `on_error` lets the run go on from has left by a port."""
+    return step.status == StepStatus.FAILED and not step.port

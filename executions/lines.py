@@ -1,0 +1,58 @@
+"""Journal lines, and what is fit to be kept in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from auterity.kernel.models import uuid7
+from executions.claims import Claim
+from executions.models import ExecutionLog, ExecutionStatus, LogKind
+
+KEPT_BYTES = 64 * 1024
+MAX_MESSAGE = 4000  # characters
+
+
+def line_of(
+    claim: Claim,
+    after: int,
+    kind: LogKind,
+    message: str,
+    *,
+    status: ExecutionStatus,
+    progress: float,
+    level: str = "info",
+    node_id: str | None = None,
+    data: dict[str, Any] | None = None,
+) -> ExecutionLog:
+    """The line that is `after` places behind the last one committed."""
+    return ExecutionLog(
+        id=uuid7(),
+        organization_id=claim.organization_id,
+        execution_id=claim.id,
+        workflow_id=claim.workflow_id,
+        seq=claim.seq + after,
+        kind=kind,
+        level=level,
+        node_id=node_id,
+        message=clean(message),
+        data=kept(data) if data else None,
+        status=status,
+        progress=progress,
+        created_at=claim.now(),
+    )
+
+
+def clean(text: str) -> str:
+    """A message that every database can keep and a page can show."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()[:MAX_MESSAGE]
+
+
+def kept(value: Any) -> Any:
+    """JSON that is kept to be shown to people, such as a rendered configuration; a very large one is only summed up."""
+    try:
+        size = len(orjson.dumps(value))
+    except TypeError:
+        return None
+    return value if size <= KEPT_BYTES else {"omitted": f"{size:,} bytes"}

@@ -1,0 +1,137 @@
+"""The operators' view of definitions. They are drawn elsewhere; `executions.admin` adds what needs executions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+
+from accounts import markup
+from accounts.operators import AutocompleteFilter, ChoiceFilter, ReadOnlyAdmin, RecordAdmin
+from workflows.models import Workflow, WorkflowVersion
+
+Json = dict[str, Any]
+
+
+class ActiveFilter(ChoiceFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: Any, model_admin: Any) -> Iterator[tuple[str, str]]:
+        yield from (("active", "active"), ("inactive", "inactive"), ("deleted", "deleted"))
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        if self.value() == "deleted":
+            return queryset.exclude(deleted_at=None)
+        if self.value() in ("active", "inactive"):
+            return queryset.filter(deleted_at=None, is_active=self.value() == "active")
+        return queryset
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(ReadOnlyAdmin):
+    list_display: Any = ("name", "organization", "version", "is_active", "updated")
+    list_filter = (ActiveFilter, ("organization", AutocompleteFilter))
+    list_filter_submit = True
+    list_select_related = ("organization",)
+    search_fields = ("name", "=id")
+    search_help_text = "Name or id"
+    show_full_result_count = False
+    ordering = ("-id",)
+    fields: Any = (
+        "name", "description", "category", "organization_link", "is_active", "newest_version", "versions", "template_id",
+        "created_by", "created", "updated", "deleted_at", "id",
+    )  # fmt: skip
+    readonly_fields: Any = ("organization_link", "newest_version", "versions", "created", "updated")
+
+    @admin.display(description="organization")
+    def organization_link(self, workflow: Workflow) -> SafeString:
+        return markup.link(workflow.organization)
+
+    @admin.display(description="newest version")
+    def newest_version(self, workflow: Workflow) -> Any:
+        found = WorkflowVersion.unscoped.filter(workflow=workflow, number=workflow.version).defer("definition").first()
+        return markup.link(found, f"Version {found.number}") if found else markup.NOTHING
+
+    @admin.display(description="all versions")
+    def versions(self, workflow: Workflow) -> SafeString:
+        return markup.listing("workflows", "workflowversion", "All versions", workflow__id__exact=workflow.pk)
+
+    @admin.display(description="created", ordering="id")
+    def created(self, workflow: Workflow) -> str:
+        return markup.moment(workflow.created_at)
+
+    @admin.display(description="updated", ordering="updated_at")
+    def updated(self, workflow: Workflow) -> str:
+        return markup.moment(workflow.updated_at)
+
+
+@admin.register(WorkflowVersion)
+class WorkflowVersionAdmin(RecordAdmin):
+    list_display = ("version", "organization", "created_by", "created", "short_checksum")
+    list_filter = (("workflow", AutocompleteFilter), ("organization", AutocompleteFilter))
+    list_select_related = ("workflow", "organization", "created_by")
+    search_fields = ("workflow__name",)
+    search_keys = ("id", "workflow_id")
+    search_help_text = "Workflow's name or id"
+    deferred = ("definition",)
+    fields: Any = (
+        "workflow_link", "number", "organization", "created_by", "created", "checksum", "nodes", "edges", "whole",
+    )  # fmt: skip
+    readonly_fields = ("workflow_link", "created", "nodes", "edges", "whole")
+
+    @admin.display(description="version")
+    def version(self, version: WorkflowVersion) -> str:
+        return f"{version.workflow.name} v{version.number}"
+
+    @admin.display(description="workflow")
+    def workflow_link(self, version: WorkflowVersion) -> SafeString:
+        return markup.link(version.workflow)
+
+    @admin.display(description="created")
+    def created(self, version: WorkflowVersion) -> str:
+        return markup.moment(version.created_at)
+
+    @admin.display(description="checksum")
+    def short_checksum(self, version: WorkflowVersion) -> str:
+        return version.checksum[:12]
+
+    @admin.display(description="nodes")
+    def nodes(self, version: WorkflowVersion) -> SafeString:
+        found = _objects(version.definition, "nodes")
+        rows = [
+            (
+                each.get("id", ""),
+                each.get("type", ""),
+                each.get("title", ""),
+                markup.json_block(each.get("config"), "Settings"),
+            )
+            for each in found[: markup.SHOWN_ROWS]
+        ]
+        return markup.table(("Id", "Type", "Title", "Settings"), rows, of=len(found))
+
+    @admin.display(description="edges")
+    def edges(self, version: WorkflowVersion) -> SafeString:
+        found = _objects(version.definition, "edges")
+        rows = [
+            (
+                each.get("source_node_id", ""),
+                each.get("source_port") or "out",
+                each.get("target_node_id", ""),
+                each.get("condition") or markup.NOTHING,
+            )
+            for each in found[: markup.SHOWN_ROWS]
+        ]
+        return markup.table(("From", "Port", "To", "Condition"), rows, of=len(found))
+
+    @admin.display(description="definition")
+    def whole(self, version: WorkflowVersion) -> SafeString:
+        return markup.json_block(version.definition, "Definition", limit=200_000)
+
+
+def _objects(definition: Any, part: str) -> list[Json]:
+    """What a definition holds under a name; an old or damaged one may hold anything."""
+    found = definition.get(part) if isinstance(definition, dict) else None
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
