@@ -6,23 +6,31 @@ STAMP := .venv/.installed-$(shell cat requirements/dev.txt requirements/tools.tx
 
 .DEFAULT_GOAL := help
 
-$(STAMP):
+UV := .venv-tools/bin/uv
+COMPILE = $(UV) pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' \
+	  || { echo "Auterity needs Python 3.11, 3.12 or 3.13; say which with: make PYTHON=python3.11 ..."; exit 1; }
+	@$(PYTHON) -m venv .venv-tools >/dev/null 2>&1 \
+	  || { rm -rf .venv-tools; echo "This Python cannot make virtual environments. On Debian: apt-get install python3-venv"; exit 1; }
+	@.venv-tools/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements/tools.txt
+
+$(STAMP): | $(UV)
 	@echo "Setting up the environment (once) ..."
-	@test -x .venv-tools/bin/uv || ($(PYTHON) -m venv .venv-tools && .venv-tools/bin/pip install -q --disable-pip-version-check --require-hashes -r requirements/tools.txt)
-	@test -x $(BIN)/python || UV_PYTHON_DOWNLOADS=never .venv-tools/bin/uv venv -q --python $(PYTHON) .venv
-	@VIRTUAL_ENV=.venv .venv-tools/bin/uv pip sync -q --require-hashes requirements/dev.txt
+	@test -x $(BIN)/python || UV_PYTHON_DOWNLOADS=never $(UV) venv -q --python $(PYTHON) .venv
+	@VIRTUAL_ENV=.venv $(UV) pip sync -q --require-hashes requirements/dev.txt
 	@rm -f .venv/.installed-* && touch $@
 
 .PHONY: setup
 setup: $(STAMP) ## Create the environment
 
 .PHONY: lock
-lock: ## Resolve the dependencies anew into requirements/*.txt
-	@test -x .venv-tools/bin/uv || ($(PYTHON) -m venv .venv-tools && .venv-tools/bin/pip install -q 'uv==0.13.*')
-	@echo 'uv==0.13.*' | .venv-tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate -o requirements/tools.txt -
-	@.venv-tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml -o requirements/runtime.txt
-	@.venv-tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate pyproject.toml --group dev -o requirements/dev.txt
-	@.venv-tools/bin/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate --group services -o requirements/services.txt
+lock: | $(UV) ## Resolve the dependencies anew into requirements/*.txt
+	@echo 'uv==0.13.*' | $(COMPILE) -o requirements/tools.txt -
+	@$(COMPILE) pyproject.toml -o requirements/runtime.txt
+	@$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
+	@$(COMPILE) --group services -o requirements/services.txt
 
 .PHONY: help
 help: ## Show this list
