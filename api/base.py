@@ -1,24 +1,24 @@
 """The one way a request takes: authenticate, read the shape, call a service, write the shape. Policy is attributes.
 
-    class WorkflowList(AuterityView):
-        @operation(summary="Create a workflow", body=WorkflowCreate, answers={201: WorkflowBody}, creates=True)
-        def post(self, call: Call[WorkflowCreate]) -> Answer: ...
+class WorkflowList(AuterityView):
+    @operation(summary="Create a workflow", body=WorkflowCreate, answers={201: WorkflowBody}, creates=True)
+    def post(self, call: Call[WorkflowCreate]) -> Answer: ...
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 import orjson
 import structlog
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
 from pydantic import BaseModel
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
@@ -32,7 +32,7 @@ from api.dialect import DIALECTS, Dialect
 from api.models import IdempotencyRecord
 from api.parsers import JsonParser, JsonRenderer
 from api.problems import Crashed, IdempotencyMismatch, MalformedBody, NoSuchPath, as_domain_error
-from api.schema import documentation
+from api.schema import Operation, described_by, document
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput
 
@@ -85,21 +85,10 @@ class SignedIn(BasePermission):
         raise NotAuthenticated
 
 
-class DialectView(APIView):
-    """Base of every view. A dialect's own base class sets `dialect`; `public` views take no token and ignore a bad one."""
+class WordsRefusals(APIView):
+    """A view whose refusals are said in its dialect's envelope."""
 
     dialect: ClassVar[Dialect]
-    public: ClassVar[bool] = False
-    renderer_classes = [JsonRenderer]
-    parser_classes = [JsonParser]
-    authentication_classes = [BearerAuthentication]
-    permission_classes = [SignedIn]
-
-    def get_authenticators(self) -> list[BaseAuthentication]:
-        return [] if self.public else super().get_authenticators()
-
-    def get_permissions(self) -> Any:
-        return [] if self.public else super().get_permissions()
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
         return self._answer_problem
@@ -116,6 +105,28 @@ class DialectView(APIView):
         return Response(worded.body, status=worded.status, headers=headers)
 
 
+class DialectView(WordsRefusals):
+    """Base of every view. A dialect's own base class sets `dialect`; `public` views take no token and ignore a bad one."""
+
+    public: ClassVar[bool] = False
+    renderer_classes = [JsonRenderer]
+    parser_classes = [JsonParser]
+    authentication_classes = [BearerAuthentication]
+    permission_classes = [SignedIn]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Describe the operations of the class in the OpenAPI document, worded by its dialect."""
+        super().__init_subclass__(**kwargs)
+        if hasattr(cls, "dialect"):
+            document(cls, cls.dialect, public=cls.public)
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [] if self.public else super().get_authenticators()
+
+    def get_permissions(self) -> Any:
+        return [] if self.public else super().get_permissions()
+
+
 def operation(
     *,
     summary: str,
@@ -125,17 +136,19 @@ def operation(
     raises: Sequence[type[DomainError]] = (),
     creates: bool = False,
     description: str = "",
+    id: str = "",
 ) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
     """Declare a view method: what it takes, answers and refuses. The declaration is enforced and is the documentation.
 
     `creates` makes the method honour `Idempotency-Key`: the same key and body within 24 hours get the first answer.
+    `id` is the operation's name in the OpenAPI document, else made of the class and the verb.
     """
 
     def declare(method: Callable[..., Answer]) -> Callable[..., Response]:
         @wraps(method)
         def handle(view: DialectView, request: Request, **ids: Any) -> Response:
             call = Call(
-                actor=request.user,
+                actor=cast("Actor", request.user),  # A public view's is None, and it does not look.
                 body=_body(request, body),
                 query=query.model_validate(_query(request)) if query is not None else None,
                 request=request,
@@ -145,15 +158,22 @@ def operation(
                 return _once(view, call, key, lambda: method(view, call, **ids))
             return _respond(method(view, call, **ids))
 
-        return extend_schema(
-            **documentation(method, summary, description, body, query, answers, raises, idempotent=creates)
-        )(handle)
+        about = described_by(method, description)
+        tag = method.__module__.rpartition(".")[2]
+        declared = Operation(summary, about, answers, body, query, raises, creates, id, tag)
+        handle.operation = declared  # type: ignore[attr-defined]
+        return handle
 
     return declare
 
 
 def _query(request: Request) -> dict[str, Any]:
-    return {name: values[-1] for name, values in request.query_params.lists()}
+    """The query's parameters. A NUL, which PostgreSQL cannot compare with, is refused here once for all of them."""
+    given = {name: values[-1] for name, values in request.query_params.lists()}
+    unusable = [FieldProblem(name, "This holds a NUL character.", "format") for name in given if "\x00" in given[name]]
+    if unusable:
+        raise InvalidInput(unusable)
+    return given
 
 
 def _body(request: Request, model: type[BaseModel] | None) -> Any:
@@ -165,7 +185,11 @@ def _body(request: Request, model: type[BaseModel] | None) -> Any:
 
 
 def _respond(answer: Answer) -> Response:
-    body = answer.body.model_dump(mode="json", by_alias=True, exclude_unset=answer.sparse) if isinstance(answer.body, BaseModel) else answer.body
+    body = (
+        answer.body.model_dump(mode="json", by_alias=True, exclude_unset=answer.sparse)
+        if isinstance(answer.body, BaseModel)
+        else answer.body
+    )
     return Response(body, status=answer.status, headers=answer.headers)
 
 
@@ -174,10 +198,13 @@ def _once(view: DialectView, call: Call[Any], key: str, act: Callable[[], Answer
     if len(key) > 255:
         raise InvalidInput([FieldProblem("Idempotency-Key", "This may have at most 255 characters.")])
     request = call.request
-    digest = hashlib.sha256(orjson.dumps([request.method, request.path_info, request.data], option=orjson.OPT_SORT_KEYS))
-    endpoint = f"{request.method} {request.path_info}"[:200]
+    digest = hashlib.sha256(
+        orjson.dumps([request.method, request.path_info, request.data], option=orjson.OPT_SORT_KEYS)
+    )
+    # A key is one person's: somebody else's first answer would show what its reader may not see.
+    endpoint = f"{call.actor.user_id} {request.method} {request.path_info}"[:200]
     known = IdempotencyRecord.objects.of(call.actor).filter(endpoint=endpoint, key=key)
-    known.filter(created_at__lt=timezone.now() - timezone.timedelta(hours=IDEMPOTENCY_HOURS)).delete()
+    known.filter(created_at__lt=timezone.now() - dt.timedelta(hours=IDEMPOTENCY_HOURS)).delete()
     try:
         with transaction.atomic():
             record = IdempotencyRecord(
@@ -209,7 +236,9 @@ def crashed(request: HttpRequest) -> HttpResponse:
 
 def refused(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's 400 and 403 handler, such as for a host name that is not ours."""
-    return _worded(request, (as_domain_error(exception) if exception else None) or MalformedBody("The request was refused."))
+    return _worded(
+        request, (as_domain_error(exception) if exception else None) or MalformedBody("The request was refused.")
+    )
 
 
 def _worded(request: HttpRequest, error: DomainError) -> HttpResponse:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
+from pydantic import BaseModel
 
 from auterity.kernel.errors import DomainError, Kind
 
@@ -32,8 +33,21 @@ class Worded:
 
 
 @dataclass(frozen=True, slots=True)
+class Header:
+    """A request header that every operation of a dialect takes."""
+
+    name: str
+    meaning: str
+    choices: tuple[str, ...] = ()
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Dialect:
-    """`slugs` are looked up before `kinds`; `say` builds the body in the dialect's envelope and edition."""
+    """`slugs` are looked up before `kinds`; `say` builds the body in the dialect's envelope and edition.
+
+    For the OpenAPI document: `error_body` is the envelope's shape, `codes` what a wording's name is on the wire by default.
+    """
 
     name: str
     prefixes: tuple[str, ...]
@@ -41,8 +55,11 @@ class Dialect:
     kinds: Mapping[Kind, Wording]
     say: Callable[[HttpRequest, DomainError, Wording], Worded]
     access_seconds: int
+    error_body: type[BaseModel]
+    codes: Mapping[str, str] = field(default_factory=dict)
+    headers: tuple[Header, ...] = ()
 
-    def wording(self, error: DomainError) -> Wording:
+    def wording(self, error: DomainError | type[DomainError]) -> Wording:
         return self.slugs.get(error.slug) or self.kinds[error.kind]
 
     def word(self, request: HttpRequest, error: DomainError) -> Worded:

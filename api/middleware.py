@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 import structlog
 from django.http import HttpRequest, HttpResponse
-from django.utils.decorators import sync_only_middleware
 
 from api.dialect import DIALECTS
 
@@ -17,9 +16,6 @@ _GOOD_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 
 class RequestIdMiddleware:
     """Takes the caller's X-Request-ID when it is 8 to 64 of A-Z, a-z, 0-9 and -, else makes one (`cross.yaml`, errors)."""
-
-    sync_capable = True
-    async_capable = False
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
@@ -34,9 +30,3 @@ class RequestIdMiddleware:
             response = self._get_response(request)
         response["X-Request-ID"] = request_id
         return response
-
-
-@sync_only_middleware
-def synchronous(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Innermost, and only synchronous: so Django runs all the middleware and the view in one hop to a thread."""
-    return get_response

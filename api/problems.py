@@ -16,7 +16,14 @@ from pydantic import ValidationError
 from rest_framework import exceptions as rest
 
 from accounts.errors import NotAuthenticated
-from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput, Kind, PermissionDenied, TemporarilyUnavailable
+from auterity.kernel.errors import (
+    DomainError,
+    FieldProblem,
+    InvalidInput,
+    Kind,
+    PermissionDenied,
+    TemporarilyUnavailable,
+)
 
 
 class MalformedBody(DomainError):

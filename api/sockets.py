@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import uuid
 from collections import deque
+from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,8 +22,24 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import re_path
 
 from accounts.tokens import authenticate_access, authenticate_session
+from api.frames import (
+    AWAY,
+    CRASHED,
+    FORBIDDEN,
+    MALFORMED,
+    NOT_AUTHENTICATED,
+    NOT_FOUND,
+    TOO_SLOW,
+    Refusal,
+    error_frame,
+    expiry_of,
+    now,
+    refusal_of,
+    whole_number,
+    written,
+)
+from api.problems import Crashed, as_domain_error
 from auterity.kernel.access import Actor
-from auterity.kernel.errors import DomainError, Kind
 from auterity.kernel.live import LIVE, Fact
 
 log = structlog.get_logger(__name__)
@@ -28,25 +47,21 @@ log = structlog.get_logger(__name__)
 SUBPROTOCOL = "auterity.v1"
 FIRST_FRAME_SECONDS = 10.0
 RECHECK_SECONDS = 5.0
+EXPIRY_NOTICE_SECONDS = 60.0
+LINGER_SECONDS = 30.0
 QUEUE_LIMIT = 256
 MAX_FRAME_BYTES = 64 * 1024
 BAD_FRAMES = 10
 
-NOT_AUTHENTICATED, FORBIDDEN, NOT_FOUND, MALFORMED, TOO_SLOW = 4401, 4403, 4404, 4400, 4420
-
-
-class Refusal(Exception):
-    """Closes the socket with a code after one error frame."""
-
-    def __init__(self, code: str, close: int, message: str) -> None:
-        super().__init__(message)
-        self.code, self.close, self.message = code, close, message
+# Not on the one thread that Channels keeps for all sockets: a long snapshot would hold up everybody else's frames.
+in_thread = partial(database_sync_to_async, thread_sensitive=False)
 
 
 class StreamConsumer(AsyncWebsocketConsumer):
     """A socket that follows one stream. A dialect's consumer says which topic, what the snapshot is, and how a fact is shown."""
 
     actor: Actor | None = None
+    _closed = False
 
     # -- what a subclass says ------------------------------------------------------------------------------------------
 
@@ -58,7 +73,7 @@ class StreamConsumer(AsyncWebsocketConsumer):
         raise NotImplementedError
 
     def missed(self, actor: Actor, seq: int) -> list[Fact]:
-        """The facts after a sequence number, from the database, in order."""
+        """The next facts after a sequence number, from the database, in order; empty when there are no more."""
         raise NotImplementedError
 
     def frame(self, fact: Fact) -> dict[str, Any]:
@@ -67,44 +82,44 @@ class StreamConsumer(AsyncWebsocketConsumer):
     def is_last(self, fact: Fact) -> bool:
         raise NotImplementedError
 
-    def error_frame(self, code: str, message: str, about: Any = None) -> dict[str, Any]:
-        return {
-            "type": "error",
-            "code": code,
-            "message": message,
-            "retryable": False,
-            **({"id": about} if about is not None else {}),
-            "timestamp": now(),
-        }
+    def error_frame(self, code: str, message: str, about: Any = None, *, retryable: bool = False) -> dict[str, Any]:
+        return error_frame(code, message, about, retryable=retryable, request_id=self._id)
 
     # -- the socket ----------------------------------------------------------------------------------------------------
 
     async def connect(self) -> None:
+        self._id = str(uuid.uuid4())
         self._seq = 0
         self._bad_frames = 0
         self._pending: deque[Fact] | None = deque()
         self._outgoing: asyncio.Queue[Fact] = asyncio.Queue(QUEUE_LIMIT)
         self._tasks: list[asyncio.Task[None]] = []
-        self._query = {name: values[-1] for name, values in parse_qs(self.scope["query_string"].decode("latin-1")).items()}
+        self._expiry: asyncio.Task[None] | None = None
+        query = parse_qs(self.scope["query_string"].decode("latin-1"))
+        self._query = {name: values[-1] for name, values in query.items()}
         offered = self.scope.get("subprotocols", [])
         await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
         token = self._handshake_token(offered)
         if token is None:
-            self._tasks.append(asyncio.create_task(self._expect_first_frame()))
+            self._begin(self._expect_first_frame())
             return
         await self._guarded(self._enter(token, self._query.get("last_seq")))
 
     async def disconnect(self, code: int) -> None:
-        for task in self._tasks:
-            task.cancel()
+        self._closed = True
+        for task in [*self._tasks, self._expiry]:
+            if task is not None:
+                task.cancel()
         if self.actor is not None:
             await LIVE.unwatch(self.topic(), self._on_fact)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        if self._closed:
+            return
         if bytes_data is not None:
-            await self.close(1003)
-        elif text_data is None or len(text_data) > MAX_FRAME_BYTES:
-            await self.close(1009)
+            await self._close(1003)
+        elif text_data is None or len(text_data.encode()) > MAX_FRAME_BYTES:
+            await self._close(1009)
         else:
             await self._guarded(self._handle(text_data))
 
@@ -123,9 +138,10 @@ class StreamConsumer(AsyncWebsocketConsumer):
         elif message["type"] == "ping":
             await self._send({"type": "pong", **({"id": message["id"]} if "id" in message else {}), "timestamp": now()})
         elif message["type"] == "resume":
-            await self._replay(message.get("last_seq"))
+            await self._replay(self.actor, message.get("last_seq"))
         else:
-            await self._complain("UNKNOWN_TYPE", f"This socket knows auth, ping and resume, not '{message['type'][:40]}'.", message.get("id"))
+            known = f"This socket knows auth, ping and resume, not '{message['type'][:40]}'."
+            await self._complain("UNKNOWN_TYPE", known, message.get("id"))
 
     # -- entering --------------------------------------------------------------------------------------------------------
 
@@ -142,55 +158,71 @@ class StreamConsumer(AsyncWebsocketConsumer):
     async def _expect_first_frame(self) -> None:
         await asyncio.sleep(FIRST_FRAME_SECONDS)
         if self.actor is None:
-            await self._refuse(Refusal("NOT_AUTHENTICATED", NOT_AUTHENTICATED, "auth_timeout"))
+            said = "No auth frame came in time."
+            raise Refusal("NOT_AUTHENTICATED", NOT_AUTHENTICATED, said, reason="auth_timeout")
 
     async def _authenticate_again(self, message: dict[str, Any]) -> None:
         token = message.get("token")
         if not isinstance(token, str):
             raise Refusal("NOT_AUTHENTICATED", NOT_AUTHENTICATED, "auth needs a token.")
         if self.actor is None:
-            await self._enter(token, message.get("last_seq"), greet=True)
+            await self._enter(token, message.get("last_seq", self._query.get("last_seq")), greet=True)
             return
-        actor = await database_sync_to_async(authenticate_access)(token)
-        if actor.user_id != self.actor.user_id:
-            raise Refusal("FORBIDDEN", FORBIDDEN, "Another user's token.")
+        actor = await in_thread(authenticate_access)(token)
+        if (actor.user_id, actor.organization_id) != (self.actor.user_id, self.actor.organization_id):
+            raise Refusal("FORBIDDEN", FORBIDDEN, "A socket stays with the user and the organization that opened it.")
         self.actor = actor
-        await self._send({"type": "auth_ok", "user_id": str(actor.user_id), "timestamp": now()})
+        self._expire(expiry_of(token))
+        await self._greet(actor, token)
 
     async def _enter(self, token: str, last_seq: Any, *, greet: bool = False) -> None:
-        actor = await database_sync_to_async(authenticate_access)(token)
+        actor = await in_thread(authenticate_access)(token)
         await LIVE.watch(self.topic(), self._on_fact)
         self.actor = actor
         if greet:
-            await self._send({"type": "auth_ok", "user_id": str(actor.user_id), "timestamp": now()})
-        frames, covered, ended = await database_sync_to_async(self.snapshot)(actor)
-        for frame in frames:
-            await self._send(frame)
-        self._seq = covered
+            await self._greet(actor, token)
+        ended = await self._show(actor)
         if last_seq is not None:
-            await self._replay(last_seq)
+            await self._replay(actor, last_seq)
         early, self._pending = self._pending or deque(), None
         for fact in early:
             self._enqueue(fact)
-        self._tasks.append(asyncio.create_task(self._guarded(self._send_live())))
-        self._tasks.append(asyncio.create_task(self._guarded(self._recheck())))
+        self._expire(expiry_of(token))
+        self._begin(self._send_live())
+        self._begin(self._recheck())
         if ended:
-            self._tasks.append(asyncio.create_task(self._close_soon()))
+            self._begin(self._close_soon())
 
-    async def _replay(self, last_seq: Any) -> None:
+    async def _greet(self, actor: Actor, token: str) -> None:
+        about = {"user_id": str(actor.user_id), "expires_at": written(expiry_of(token)), "session": self._id}
+        await self._send({"type": "auth_ok", **about, "timestamp": now()})
+
+    async def _show(self, actor: Actor) -> bool:
+        """Send the snapshot. Whether the stream has ended."""
+        frames, covered, ended = await in_thread(self.snapshot)(actor)
+        for frame in frames:
+            await self._send(frame)
+        self._seq = max(self._seq, covered)
+        return ended
+
+    async def _replay(self, actor: Actor, last_seq: Any) -> None:
         """What the client missed, up to what the snapshot or the live stream has covered since."""
-        try:
-            after = int(last_seq)
-        except (TypeError, ValueError):
-            await self._complain("INVALID_MESSAGE", "last_seq is a whole number.")
+        after = whole_number(last_seq)
+        if after is None:
+            await self._complain("INVALID_MESSAGE", "last_seq is a whole number from 0.")
             return
-        if after > self._seq or after < 0:
-            await self._send(self.error_frame("SEQ_UNAVAILABLE", f"The stream has come to {self._seq}; take the snapshot."))
+        if after > self._seq:
+            said = f"The stream has come to {self._seq}; here is the snapshot."
+            await self._send(self.error_frame("SEQ_UNAVAILABLE", said))
+            await self._show(actor)
             return
-        assert self.actor is not None, "only called once the caller is known"  # noqa: S101  States a fact to the type checker.
-        for fact in await database_sync_to_async(self.missed)(self.actor, after):
-            if fact["seq"] <= self._seq:
+        while after < self._seq:
+            facts = [each for each in await in_thread(self.missed)(actor, after) if each["seq"] <= self._seq]
+            if not facts:
+                break
+            for fact in facts:
                 await self._send(self.frame(fact))
+                after = fact["seq"]
         await self._send({"type": "replay_done", "seq": self._seq, "timestamp": now()})
 
     # -- following ---------------------------------------------------------------------------------------------------------
@@ -206,7 +238,7 @@ class StreamConsumer(AsyncWebsocketConsumer):
         try:
             self._outgoing.put_nowait(fact)
         except asyncio.QueueFull:
-            self._tasks.append(asyncio.create_task(self.close(TOO_SLOW)))
+            self._begin(self._close(TOO_SLOW))
 
     async def _send_live(self) -> None:
         """Send in order. A gap means a fact was lost on the way: the database fills it."""
@@ -218,40 +250,61 @@ class StreamConsumer(AsyncWebsocketConsumer):
             if fact is not None and fact["seq"] <= self._seq:
                 continue
             if fact is None or fact["seq"] > self._seq + 1:
-                assert self.actor is not None, "only started once the caller is known"  # noqa: S101  As above.
-                facts = await database_sync_to_async(self.missed)(self.actor, self._seq)
+                assert self.actor is not None, "only started once the caller is known"  # noqa: S101  States a fact to the type checker.
+                facts = await in_thread(self.missed)(self.actor, self._seq)
             else:
                 facts = [fact]
             for each in facts:
                 self._seq = each["seq"]
                 await self._send(self.frame(each))
                 if self.is_last(each):
-                    self._tasks.append(asyncio.create_task(self._close_soon()))
+                    self._begin(self._close_soon())
 
     async def _recheck(self) -> None:
         """Rights are read again every few seconds: a logout or a lost role closes the socket."""
         while True:
             await asyncio.sleep(RECHECK_SECONDS)
             if self.actor is not None and self.actor.session_id is not None:
-                self.actor = await database_sync_to_async(authenticate_session)(self.actor.session_id)
+                self.actor = await in_thread(authenticate_session)(self.actor.session_id)
+
+    def _expire(self, expires_at: dt.datetime) -> None:
+        """Hold the socket to the token's time; a new token starts it anew."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._expiry = asyncio.create_task(self._guarded(self._await_expiry(expires_at)))
+
+    async def _await_expiry(self, expires_at: dt.datetime) -> None:
+        left = (expires_at - dt.datetime.now(dt.UTC)).total_seconds()
+        await asyncio.sleep(max(0.0, left - EXPIRY_NOTICE_SECONDS))
+        await self._send({"type": "auth_expiring", "expires_at": written(expires_at), "timestamp": now()})
+        await asyncio.sleep(max(0.0, min(left, EXPIRY_NOTICE_SECONDS)))
+        raise Refusal("TOKEN_EXPIRED", NOT_AUTHENTICATED, "The token has expired.")
 
     async def _close_soon(self) -> None:
-        await asyncio.sleep(30.0)
-        await self.close(1000)
+        await asyncio.sleep(LINGER_SECONDS)
+        await self._close(1000)
 
     # -- saying ------------------------------------------------------------------------------------------------------------
 
-    async def _guarded(self, action: Any) -> None:
+    def _begin(self, action: Coroutine[Any, Any, None]) -> None:
+        self._tasks.append(asyncio.create_task(self._guarded(action)))
+
+    async def _guarded(self, action: Coroutine[Any, Any, None]) -> None:
+        """Whatever goes wrong closes the socket and says so: none may stay open that follows nothing or is not rechecked."""
         try:
             await action
         except Refusal as refusal:
             await self._refuse(refusal)
-        except DomainError as error:
-            await self._refuse(_refusal_of(error))
+        except Exception as error:
+            problem = as_domain_error(error)
+            if problem is None:
+                log.exception("socket_crashed", path=self.scope.get("path", ""))
+            await self._refuse(refusal_of(problem or Crashed()))
 
     async def _refuse(self, refusal: Refusal) -> None:
-        await self._send(self.error_frame(refusal.code, refusal.message))
-        await self.close(refusal.close)
+        retryable = refusal.close in (CRASHED, AWAY)
+        await self._send(self.error_frame(refusal.code, refusal.message, retryable=retryable))
+        await self._close(refusal.close, refusal.reason)
 
     async def _complain(self, code: str, message: str, about: Any = None) -> None:
         self._bad_frames += 1
@@ -260,20 +313,17 @@ class StreamConsumer(AsyncWebsocketConsumer):
         await self._send(self.error_frame(code, message, about))
 
     async def _send(self, frame: dict[str, Any]) -> None:
-        await self.send(text_data=orjson.dumps(frame).decode())
+        if self._closed:
+            return
+        try:
+            await self.send(text_data=orjson.dumps(frame).decode())
+        except OSError:
+            self._closed = True  # The peer is gone; its disconnect is on the way.
 
-
-def _refusal_of(error: DomainError) -> Refusal:
-    if error.kind is Kind.UNAUTHENTICATED:
-        code = "TOKEN_EXPIRED" if error.slug == "token_expired" else "NOT_AUTHENTICATED"
-        return Refusal(code, NOT_AUTHENTICATED, error.message)
-    if error.kind is Kind.NOT_FOUND:
-        return Refusal("NOT_FOUND", NOT_FOUND, error.message)
-    return Refusal("FORBIDDEN", FORBIDDEN, error.message)
-
-
-def now() -> str:
-    return dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    async def _close(self, code: int, reason: str = "") -> None:
+        if not self._closed:
+            self._closed = True
+            await self.close(code, reason)
 
 
 class NoSuchSocket(AsyncWebsocketConsumer):
@@ -281,7 +331,14 @@ class NoSuchSocket(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         await self.accept()
-        await self.close(NOT_FOUND)
+        said = error_frame(
+            "NOT_FOUND", "There is no socket at this address.", retryable=False, request_id=str(uuid.uuid4())
+        )
+        await self.send(text_data=orjson.dumps(said).decode())
+        await self.close(NOT_FOUND, "not_found")
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Nothing that is sent here is read."""
 
 
 no_such_socket = re_path(r"", NoSuchSocket.as_asgi())

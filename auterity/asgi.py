@@ -14,4 +14,6 @@ from api.sockets import no_such_socket  # noqa: E402  As above.
 from auterity.embedded import with_lifespan  # noqa: E402  As above.
 from auterity.http import ThreadedHandler  # noqa: E402  As above.
 
-application = with_lifespan(ProtocolTypeRouter({"http": ThreadedHandler(), "websocket": URLRouter([*urlpatterns, no_such_socket])}))
+application = with_lifespan(
+    ProtocolTypeRouter({"http": ThreadedHandler(), "websocket": URLRouter([*urlpatterns, no_such_socket])})
+)

@@ -11,11 +11,13 @@ from django.apps import apps
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auterity.settings.dev")
-if not apps.models_ready:  # Celery's command line imports this first; Django's own start-up comes here with models ready.
+if (
+    not apps.models_ready
+):  # Celery's command line imports this first; Django's own start-up comes here with models ready.
     django.setup()
 
-from executions.hints import HINTS  # noqa: E402  Needs Django to be set up.
-from executions.runner import Runner  # noqa: E402  As above.
+from executions.hints import HINTS
+from executions.runner import Runner
 
 app = Celery("auterity")
 app.conf.update(settings.CELERY)

@@ -1,8 +1,8 @@
 """HTTP from the event loop to Django and back in one hop to a thread.
 
-Django's own ASGI handler is asynchronous to the core: with synchronous views it crosses between the loop and a new thread several
-times a request, and a new thread means a new database connection. Ours runs the whole synchronous chain on a fixed pool of threads,
-each of which keeps its connection.
+Django's own ASGI handler is asynchronous to the core: with synchronous views it crosses between the loop and a new thread
+several times a request, and a new thread means a new database connection. Ours runs the whole synchronous chain on a fixed
+pool of threads, each of which keeps its connection.
 """
 
 from __future__ import annotations
@@ -62,4 +62,3 @@ def _headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:
     plain = [(name.lower().encode("ascii"), str(value).encode("latin-1")) for name, value in response.items()]
     cookies = [(b"set-cookie", each.output(header="").strip().encode("ascii")) for each in response.cookies.values()]
     return plain + cookies
-

@@ -57,7 +57,9 @@ def redis(opened: ExitStack) -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    server = subprocess.Popen([binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"])
+    server = subprocess.Popen(
+        [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"]
+    )
     opened.callback(server.wait)
     opened.callback(server.terminate)
     wait_until(lambda: listening(port), "Valkey")
@@ -99,8 +101,19 @@ def own_database(url: str, name: str) -> str:
 
 def stack(environment: dict[str, str]) -> int:
     """Everything as in production: web workers, execution workers, beat."""
-    celery = [PYTHON, "-m", "celery", "-A", "auterity.celery"]
-    worker = [*celery, "worker", "--pool", "threads", "--concurrency", "2", "--without-gossip", "--without-mingle", "-l", "warning"]
+    celery = [PYTHON, "-m", "celery", "-q", "-A", "auterity.celery"]
+    worker = [
+        *celery,
+        "worker",
+        "--pool",
+        "threads",
+        "--concurrency",
+        "2",
+        "--without-gossip",
+        "--without-mingle",
+        "-l",
+        "warning",
+    ]
     commands = [
         [*worker, "-n", "one@%h"],
         [*worker, "-n", "two@%h"],

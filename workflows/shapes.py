@@ -41,7 +41,9 @@ def read_definition(body: Mapping[str, Any], stored: Mapping[str, Any] | None = 
     problems: list[FieldProblem] = []
     before = {each["id"]: each for each in (stored or {}).get("nodes", [])}
     canonical: Json = {
-        "nodes": [_read_node(each, before, f"nodes[{at}]", problems) for at, each in _list(given, "nodes", stored, problems)],
+        "nodes": [
+            _read_node(each, before, f"nodes[{at}]", problems) for at, each in _list(given, "nodes", stored, problems)
+        ],
         "edges": [_read_edge(each, f"edges[{at}]", problems) for at, each in _list(given, "edges", stored, problems)],
         **{part: [each for _, each in _list(given, part, stored, problems)] for part in _PARTS},
         "settings": given.get("settings", (stored or {}).get("settings", {})),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from api.auterity.views.executions import detail
-from api.sockets import StreamConsumer, now
+from api.frames import now
+from api.sockets import StreamConsumer
 from auterity.kernel.access import Actor
 from auterity.kernel.live import Fact
 from executions import selectors
@@ -27,7 +28,13 @@ class ExecutionConsumer(StreamConsumer):
         body = detail(view).model_dump(mode="json")
         about = {"execution_id": str(execution.id), "seq": execution.seq}
         frames = [
-            {"type": "execution_snapshot", **about, "stream_id": str(execution.id), "execution": body, "timestamp": now()},
+            {
+                "type": "execution_snapshot",
+                **about,
+                "stream_id": str(execution.id),
+                "execution": body,
+                "timestamp": now(),
+            },
             {
                 "type": "execution_status",
                 **about,

@@ -8,9 +8,10 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.auterity.editions import Edition, edition_for_errors, edition_of
+from api.auterity.bodies.errors import ErrorBody
+from api.auterity.editions import CODES, DEFAULT, EDITIONS, Edition, edition_for_errors, edition_of
 from api.base import DialectView
-from api.dialect import DIALECTS, Dialect, Worded, Wording
+from api.dialect import DIALECTS, Dialect, Header, Worded, Wording
 from api.parsers import JsonParser, JsonRenderer, VendorJsonParser, VendorJsonRenderer
 from auterity.kernel.errors import DomainError, Kind
 
@@ -52,6 +53,11 @@ AUTERITY = DIALECTS.add(
         },
         say=_say,
         access_seconds=1800,
+        error_body=ErrorBody,
+        codes=CODES,
+        headers=(
+            Header("API-Version", "The edition of this API to answer as.", tuple(sorted(EDITIONS)), DEFAULT.name),
+        ),
     )
 )
 

@@ -69,7 +69,7 @@ class Edition:
     def details(self, error: DomainError) -> Any:
         if isinstance(error, InvalidInput):
             return [problem.as_dict() for problem in error.problems]
-        return [{"field": name, "message": str(value)} for name, value in error.details.items()]
+        return [each for name, value in error.details.items() for each in _listed(name, value)]
 
     def answer(self, body: Any) -> Any:
         """What this edition's clients expect of a successful answer."""
@@ -120,13 +120,23 @@ class December2023(January2024):
             return [self.answer(each) for each in body]
         if not isinstance(body, dict):
             return body
-        old = {name: self.answer(value) if name in ("workflows", "executions", "templates") else value for name, value in body.items()}
+        old = {
+            name: self.answer(value) if name in ("workflows", "executions", "templates") else value
+            for name, value in body.items()
+        }
         if "definition" in old:
             old.pop("nodes", None)
             old.pop("edges", None)
         if "output_data" in old:
             old["result"] = old.pop("output_data")
         return old
+
+
+def _listed(name: str, value: Any) -> list[dict[str, str]]:
+    """A detail as 001 lists it; one that is a list of problems already is taken as it is."""
+    if isinstance(value, list) and all(isinstance(each, dict) and "field" in each for each in value):
+        return [{"field": str(each["field"]), "message": str(each.get("message", ""))} for each in value]
+    return [{"field": name, "message": str(value)}]
 
 
 DEFAULT = January2024()
@@ -139,7 +149,9 @@ def edition_of(request: HttpRequest) -> Edition:
     try:
         return EDITIONS[asked]
     except KeyError:
-        raise UnknownEdition(f"API-Version '{asked[:40]}' is not known; known are {', '.join(sorted(EDITIONS))}.") from None
+        raise UnknownEdition(
+            f"API-Version '{asked[:40]}' is not known; known are {', '.join(sorted(EDITIONS))}."
+        ) from None
 
 
 def edition_for_errors(request: HttpRequest) -> Edition:

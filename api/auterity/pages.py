@@ -47,14 +47,21 @@ class Page(BaseModel):
     pagination: PaginationInfo
 
 
-def cut(rows: QuerySet[Any], query: PageQuery, *, default_size: int, total: int | None = None) -> tuple[list[Any], dict[str, Any]]:
+def cut(
+    rows: QuerySet[Any], query: PageQuery, *, default_size: int, total: int | None = None
+) -> tuple[list[Any], dict[str, Any]]:
     """The rows of one page, and the keys of `Page`. `total` is given where it is known without counting."""
     size = query.page_size or query.limit or default_size
     count = rows.count() if total is None else total
     start = (query.page - 1) * size
     pages = math.ceil(count / size)
     about = PaginationInfo(
-        page=query.page, limit=size, total=count, total_pages=pages, has_next=query.page < pages, has_prev=query.page > 1
+        page=query.page,
+        limit=size,
+        total=count,
+        total_pages=pages,
+        has_next=query.page < pages,
+        has_prev=query.page > 1,
     )
     told = {"total": count, "page": query.page, "page_size": size, "total_pages": pages, "pagination": about}
     return list(rows[start : start + size]), told

@@ -40,4 +40,6 @@ def _tell(fact: Event) -> None:
             listener(fact)
         except Exception:
             # The fact is committed and other listeners still need it; a listener's own recovery is its sweep.
-            log.exception("event_listener_failed", fact=type(fact).__name__, listener=getattr(listener, "__name__", "?"))
+            log.exception(
+                "event_listener_failed", fact=type(fact).__name__, listener=getattr(listener, "__name__", "?")
+            )

@@ -123,7 +123,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
 ]
-TOKEN_ISSUER = "auterity"
+TOKEN_ISSUER = "auterity"  # noqa: S105  A name, not a secret.
 REFRESH_WINDOW = timedelta(days=7)
 CROSS_SYSTEMS = ["relaycore"]
 
@@ -173,6 +173,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,  # Every field of a change is optional as it is.
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
@@ -182,6 +183,7 @@ ENGINE: dict[str, Any] = {
     "claim_batch": 50,  # executions one wake-up takes
     "effect_threads": 32,  # outside calls one process makes side by side
     "poll_seconds": 1.0,  # how often a worker looks without being told
+    "schedule_grace_seconds": 30.0,  # how late a schedule may fire and still count as in time
     "poison_attempts": 5,  # claims without progress before an execution is given up
     "max_steps": 20_000,  # steps one execution may take
     "max_output_bytes": 4 * 1024 * 1024,  # one step's output
@@ -224,6 +226,7 @@ CELERY = {
     else {},
     "beat_schedule": {
         "sweep": {"task": "executions.sweep", "schedule": 1.0, "options": {"expires": 5}},
+        "fire_due": {"task": "executions.fire_due", "schedule": 1.0, "options": {"expires": 5}},
     },
 }
 

@@ -34,10 +34,16 @@ POOL = ["--pool", "threads", "--concurrency", "2", "--without-gossip", "--withou
 
 def main() -> None:
     url = own_database(os.environ["DATABASE_URL"], "auterity_bench")
-    limits = {"commits_per_s_1": commits(url, 1), "commits_per_s_8": commits(url, 8), "celery_noops_per_s": celery_noops()}
+    limits = {
+        "commits_per_s_1": commits(url, 1),
+        "commits_per_s_8": commits(url, 8),
+        "celery_noops_per_s": celery_noops(),
+    }
     environment = {**os.environ, "DATABASE_URL": url, "AUTERITY_DATA_DIR": str(ROOT / ".data" / "bench")}
     subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
-    subprocess.run([sys.executable, "manage.py", "collectstatic", "-v0", "--no-input"], cwd=ROOT, env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "manage.py", "collectstatic", "-v0", "--no-input"], cwd=ROOT, env=environment, check=True
+    )
     port = free_port()
     serve = [sys.executable, "manage.py", "serve", "--port", str(port)]
     work = [*CELERY, "-A", "auterity.celery", "worker", *POOL]
@@ -119,7 +125,10 @@ class Client:
         if connection is None or time.monotonic() - self.local.used > KEPT_ALIVE_SECONDS:
             connection = self.local.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         self.local.used = time.monotonic()
-        headers = {"Content-Type": "application/json", **({"Authorization": f"Bearer {self.token}"} if self.token else {})}
+        headers = {
+            "Content-Type": "application/json",
+            **({"Authorization": f"Bearer {self.token}"} if self.token else {}),
+        }
         connection.request(method, path, json.dumps(body) if body is not None else None, headers)
         answer = connection.getresponse()
         told = answer.read()
@@ -130,11 +139,17 @@ class Client:
     def five_pure_nodes(self) -> str:
         nodes: list[dict[str, object]] = [{"id": "start", "type": "start", "title": "Start"}]
         nodes += [
-            {"id": f"n{at}", **NODE, "title": f"Step {at}", "config": {"from": "{{ input }}", "set": {f"v{at}": "{{ inputs.amount * 2 }}"}}}
+            {
+                "id": f"n{at}",
+                **NODE,
+                "title": f"Step {at}",
+                "config": {"from": "{{ input }}", "set": {f"v{at}": "{{ inputs.amount * 2 }}"}},
+            }
             for at in range(1, 5)
         ]
         edges = [
-            {"id": f"e{at}", "source_node_id": nodes[at]["id"], "target_node_id": nodes[at + 1]["id"]} for at in range(4)
+            {"id": f"e{at}", "source_node_id": nodes[at]["id"], "target_node_id": nodes[at + 1]["id"]}
+            for at in range(4)
         ]
         made = self.call("POST", "/api/workflows", {"name": "Bench", "definition": {"nodes": nodes, "edges": edges}})
         return str(made["id"])
@@ -146,7 +161,11 @@ class Client:
 
     def accept(self, workflow: str, count: int) -> dict[str, float]:
         begun = time.monotonic()
-        each = [seconds for part in in_threads(CLIENTS, lambda: [self.execute(workflow) for _ in range(count // CLIENTS)]) for seconds in part]
+        each = [
+            seconds
+            for part in in_threads(CLIENTS, lambda: [self.execute(workflow) for _ in range(count // CLIENTS)])
+            for seconds in part
+        ]
         return {"accepted_per_s": round(count / (time.monotonic() - begun), 1), **percentiles("accept_ms", each)}
 
     def run_to_end(self, workflow: str, url: str, count: int) -> dict[str, float]:
@@ -176,7 +195,10 @@ def drain(url: str, worker: subprocess.Popen[bytes]) -> dict[str, float]:
         begun, first, cpu = time.monotonic(), pending(connection), cpu_seconds(worker)
         wait_until(lambda: pending(connection) == 0)
         seconds = time.monotonic() - begun
-        return {"backlog_per_s": round(first / seconds, 1), "backlog_cpu_ms_each": round(1000 * (cpu_seconds(worker) - cpu) / first, 2)}
+        return {
+            "backlog_per_s": round(first / seconds, 1),
+            "backlog_cpu_ms_each": round(1000 * (cpu_seconds(worker) - cpu) / first, 2),
+        }
 
 
 def completed(connection: psycopg.Connection) -> int:
@@ -192,18 +214,44 @@ def pending(connection: psycopg.Connection) -> int:
 # -- telling -------------------------------------------------------------------------------------------------------------
 
 
-def tell(limits: dict[str, float], one: dict[str, float], loaded: dict[str, float], accepted: dict[str, float], backlog: dict[str, float]) -> None:
+def tell(
+    limits: dict[str, float],
+    one: dict[str, float],
+    loaded: dict[str, float],
+    accepted: dict[str, float],
+    backlog: dict[str, float],
+) -> None:
     rate, drained = loaded["executions_per_s"], backlog["backlog_per_s"]
     print(f"\n{EXECUTIONS:,} executions of 5 pure nodes, {CLIENTS} clients, 1 web process, 1 worker process\n")
     rows = [
         ("HTTP accepted to recorded as completed", f"{rate:,.0f} /s", f"{loaded['cpu_ms_each']} CPU-ms each"),
         ("accept, under that load", f"{loaded['accept_ms_p50']:.1f} ms p50", f"{loaded['accept_ms_p99']:.1f} ms p99"),
-        ("accept, no worker running", f"{accepted['accepted_per_s']:,.0f} /s", f"{accepted['accept_ms_p50']:.1f} / {accepted['accept_ms_p99']:.1f} ms"),
-        ("accept to completed, one at a time", f"{one['alone_ms_p50']:.1f} ms p50", f"{one['alone_ms_p99']:.1f} ms p99"),
+        (
+            "accept, no worker running",
+            f"{accepted['accepted_per_s']:,.0f} /s",
+            f"{accepted['accept_ms_p50']:.1f} / {accepted['accept_ms_p99']:.1f} ms",
+        ),
+        (
+            "accept to completed, one at a time",
+            f"{one['alone_ms_p50']:.1f} ms p50",
+            f"{one['alone_ms_p99']:.1f} ms p99",
+        ),
         ("from a backlog", f"{drained:,.0f} /s", f"{backlog['backlog_cpu_ms_each']} CPU-ms each"),
-        ("machine: one-row commits, 1 client", f"{limits['commits_per_s_1']:,.0f} /s", f"backlog is {drained / limits['commits_per_s_1']:.2f} of it"),
-        ("machine: one-row commits, 8 clients", f"{limits['commits_per_s_8']:,.0f} /s", f"backlog is {drained / limits['commits_per_s_8']:.2f} of it"),
-        ("machine: plain Celery no-op tasks", f"{limits['celery_noops_per_s']:,.0f} /s", f"backlog is {drained / limits['celery_noops_per_s']:.2f} of it"),
+        (
+            "machine: one-row commits, 1 client",
+            f"{limits['commits_per_s_1']:,.0f} /s",
+            f"backlog is {drained / limits['commits_per_s_1']:.2f} of it",
+        ),
+        (
+            "machine: one-row commits, 8 clients",
+            f"{limits['commits_per_s_8']:,.0f} /s",
+            f"backlog is {drained / limits['commits_per_s_8']:.2f} of it",
+        ),
+        (
+            "machine: plain Celery no-op tasks",
+            f"{limits['celery_noops_per_s']:,.0f} /s",
+            f"backlog is {drained / limits['celery_noops_per_s']:.2f} of it",
+        ),
     ]
     for what, figure, beside in rows:
         print(f"  {what:<40} {figure:>16}   {beside}")

@@ -61,11 +61,11 @@ class Login(BaseModel):
 
 
 class Tokens(BaseModel):
-    """000, AuthTokens. `expires_in` in seconds. Refreshing with an access token gives no refresh token: the login's own stays good."""
+    """000, AuthTokens. `expires_in` in seconds. Refreshing with an access token gives no refresh token: the login's is good."""
 
     access_token: str
     refresh_token: str | None = None
-    token_type: Literal["bearer"] = "bearer"
+    token_type: Literal["bearer"] = "bearer"  # noqa: S105  Not a password.
     expires_in: int
 
 

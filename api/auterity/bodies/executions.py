@@ -6,11 +6,19 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import TypeAliasType
 
-from api.auterity.moments import Moment
+from api.auterity.moments import Instant, Moment
 from api.auterity.pages import Page, PageQuery
 
-Status = Literal["pending", "running", "completed", "failed", "cancelled", "timeout"]
+# Named types, so that the OpenAPI document has them once and by name.
+ExecutionStatus = TypeAliasType(
+    "ExecutionStatus", Literal["pending", "running", "completed", "failed", "cancelled", "timeout"]
+)
+StepStatus = TypeAliasType(
+    "StepStatus", Literal["pending", "running", "completed", "failed", "cancelled", "timeout", "skipped"]
+)
+LogLevel = TypeAliasType("LogLevel", Literal["debug", "info", "warning", "error"])
 
 
 class Execute(BaseModel):
@@ -19,7 +27,11 @@ class Execute(BaseModel):
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
-                "input_data": {"customer_email": "customer@example.com", "customer_name": "Jane Smith", "deal_amount": 25000},
+                "input_data": {
+                    "customer_email": "customer@example.com",
+                    "customer_name": "Jane Smith",
+                    "deal_amount": 25000,
+                },
                 "execution_mode": "async",
                 "webhook_url": "https://your-app.com/webhook",
             }
@@ -48,7 +60,7 @@ class Accepted(BaseModel):
 
     execution_id: UUID
     workflow_id: UUID
-    status: Status
+    status: ExecutionStatus
     started_at: Moment | None
     created_at: Moment
     input_data: dict[str, Any]
@@ -61,7 +73,7 @@ class StepBody(BaseModel):
     node_id: str
     node_name: str
     node_type: str
-    status: Literal["pending", "running", "completed", "failed", "cancelled", "timeout", "skipped"]
+    status: StepStatus
     attempt: int
     input_data: Any = None
     output_data: Any = None
@@ -85,7 +97,7 @@ class MetricsBody(BaseModel):
 class ExecutionSummary(BaseModel):
     id: UUID
     workflow_id: UUID
-    status: Status
+    status: ExecutionStatus
     progress: Annotated[float, Field(ge=0, le=100)]
     started_at: Moment | None
     completed_at: Moment | None
@@ -114,7 +126,7 @@ class ExecutionPage(Page):
 
 
 class ExecutionQuery(PageQuery):
-    status: Status | None = None
+    status: ExecutionStatus | None = None
 
 
 class Steps(BaseModel):
@@ -130,7 +142,7 @@ class LogBody(BaseModel):
     workflow_id: UUID
     seq: int
     node_id: str | None
-    level: Literal["debug", "info", "warning", "error"]
+    level: LogLevel
     message: str
     data: dict[str, Any] | None
     created_at: Moment
@@ -143,7 +155,7 @@ class LogPage(Page):
 class LogQuery(PageQuery):
     execution_id: UUID | None = None
     workflow_id: UUID | None = None
-    level: Literal["debug", "info", "warning", "error"] | None = None
+    level: LogLevel | None = None
     node_id: Annotated[str | None, Field(max_length=100)] = None
-    since: Moment | None = None
-    until: Moment | None = None
+    since: Instant | None = None
+    until: Instant | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from accounts import errors, selectors, services
 from accounts.selectors import Profile
 from api.auterity.bodies import auth as bodies
@@ -18,6 +20,7 @@ class RegisterView(AuterityView):
 
     @operation(
         summary="Register a person and their organization",
+        id="auth_register",
         body=bodies.Register,
         answers={201: bodies.UserBody},
         raises=[InvalidInput, errors.EmailTaken],
@@ -41,6 +44,7 @@ class LoginView(AuterityView):
 
     @operation(
         summary="Log in",
+        id="auth_login",
         body=bodies.Login,
         answers={200: bodies.Tokens},
         raises=[errors.WrongCredentials, errors.AccountInactive],
@@ -59,7 +63,7 @@ class LoginView(AuterityView):
 
 
 class MeView(AuterityView):
-    @operation(summary="The signed-in user", answers={200: bodies.Me}, raises=TOKEN_ERRORS)
+    @operation(id="auth_me", summary="The signed-in user", answers={200: bodies.Me}, raises=TOKEN_ERRORS)
     def get(self, call: Call[None]) -> Answer:
         """Roles and permissions as they are now, not as the token says."""
         profile = selectors.profile(call.actor)
@@ -69,7 +73,13 @@ class MeView(AuterityView):
 class RefreshView(AuterityView):
     public = True
 
-    @operation(summary="Exchange a token for a new one", body=bodies.Refresh, answers={200: bodies.Tokens}, raises=TOKEN_ERRORS)
+    @operation(
+        id="auth_refresh",
+        summary="Exchange a token for a new one",
+        body=bodies.Refresh,
+        answers={200: bodies.Tokens},
+        raises=TOKEN_ERRORS,
+    )
     def post(self, call: Call[bodies.Refresh]) -> Answer:
         """Takes the refresh token in the body or as bearer, or a still valid access token as bearer. Each works once; using one
         a second time ends the whole login."""
@@ -85,7 +95,7 @@ class RefreshView(AuterityView):
 
 
 class LogoutView(AuterityView):
-    @operation(summary="Log out", body=bodies.Logout, answers={204: None}, raises=TOKEN_ERRORS)
+    @operation(id="auth_logout", summary="Log out", body=bodies.Logout, answers={204: None}, raises=TOKEN_ERRORS)
     def post(self, call: Call[bodies.Logout]) -> Answer:
         """Ends this login at once, everywhere: its access tokens, its refresh token, its open sockets."""
         services.logout(actor=call.actor, refresh_token=call.body.refresh_token)
@@ -95,6 +105,7 @@ class LogoutView(AuterityView):
 class CrossSystemTokenView(AuterityView):
     @operation(
         summary="A token for another system",
+        id="auth_cross_system_token",
         body=bodies.CrossSystem,
         answers={200: bodies.CrossSystemToken},
         raises=[*TOKEN_ERRORS, PermissionDenied, InvalidInput],
@@ -120,7 +131,7 @@ def _tokens(pair: services.TokenPair) -> bodies.Tokens:
     return tokens
 
 
-def _user(profile: Profile) -> dict[str, object]:
+def _user(profile: Profile) -> dict[str, Any]:
     user = profile.user
     return {
         "id": user.id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -27,14 +27,15 @@ READING = (NotAuthenticated, PermissionDenied, ExecutionNotFound)
 class ExecuteView(AuterityView):
     @operation(
         summary="Execute a workflow",
+        id="workflow_execute",
         body=bodies.Execute,
         answers={202: bodies.Accepted, 200: bodies.ExecutionBody},
         raises=[NotAuthenticated, PermissionDenied, WorkflowNotFound, WorkflowInactive, InvalidInput],
         creates=True,
     )
     def post(self, call: Call[bodies.Execute], workflow_id: UUID) -> Answer:
-        """202 once the run is stored; it cannot be lost from then on. With `execution_mode: sync` the finished run with 200, or 202
-        when it takes longer. Without an Idempotency-Key, repeating a request may start a second run."""
+        """202 once the run is stored; it cannot be lost from then on. With `execution_mode: sync` the finished run with 200,
+        or 202 when it takes longer. Without an Idempotency-Key, repeating a request may start a second run."""
         execution = services.start(
             actor=call.actor,
             workflow_id=workflow_id,
@@ -72,7 +73,9 @@ class ExecutionsView(AuterityView):
         """Newest first."""
         rows, total = selectors.list_executions(actor=call.actor, workflow_id=workflow_id, status=call.query.status)
         found, page = cut(rows, call.query, default_size=self.edition.page_size, total=total)
-        return Answer(bodies.ExecutionPage(executions=[bodies.ExecutionSummary(**_summary(each)) for each in found], **page))
+        return Answer(
+            bodies.ExecutionPage(executions=[bodies.ExecutionSummary(**_summary(each)) for each in found], **page)
+        )
 
 
 class ExecutionView(AuterityView):
@@ -83,7 +86,9 @@ class ExecutionView(AuterityView):
 
 
 class StepsView(AuterityView):
-    @operation(summary="The steps of an execution", answers={200: bodies.Steps}, raises=READING)
+    @operation(
+        id="execution_step_list", summary="The steps of an execution", answers={200: bodies.Steps}, raises=READING
+    )
     def get(self, call: Call[None], execution_id: UUID) -> Answer:
         """In the order they began; skipped ones last."""
         view = selectors.describe(actor=call.actor, execution_id=execution_id)
@@ -91,7 +96,12 @@ class StepsView(AuterityView):
 
 
 class CancelView(AuterityView):
-    @operation(summary="Cancel an execution", answers={200: bodies.ExecutionBody}, raises=[*READING, ExecutionEnded])
+    @operation(
+        id="execution_cancel",
+        summary="Cancel an execution",
+        answers={200: bodies.ExecutionBody},
+        raises=[*READING, ExecutionEnded],
+    )
     def post(self, call: Call[None], execution_id: UUID) -> Answer:
         """At once, whatever it is doing. A call that is already out at another system cannot be taken back."""
         return Answer(detail(selectors.view_of(services.cancel(actor=call.actor, execution_id=execution_id))))
@@ -100,6 +110,7 @@ class CancelView(AuterityView):
 class RunAgainView(AuterityView):
     @operation(
         summary="Run again with the same inputs",
+        id="execution_run_again",
         answers={202: bodies.Accepted},
         raises=[*READING, WorkflowNotFound, WorkflowInactive],
         creates=True,
@@ -110,7 +121,13 @@ class RunAgainView(AuterityView):
 
 
 class ExecutionLogsView(AuterityView):
-    @operation(summary="The log of an execution", query=PageQuery, answers={200: bodies.LogPage}, raises=[*READING, InvalidInput])
+    @operation(
+        id="execution_log_list",
+        summary="The log of an execution",
+        query=PageQuery,
+        answers={200: bodies.LogPage},
+        raises=[*READING, InvalidInput],
+    )
     def get(self, call: Call[None], execution_id: UUID) -> Answer:
         """Newest first."""
         execution = selectors.get_execution(actor=call.actor, execution_id=execution_id)
@@ -128,13 +145,22 @@ class LogsView(AuterityView):
     )
     def get(self, call: Call[None]) -> Answer:
         """Newest first, across the organization's executions."""
-        filters = {name: getattr(call.query, name) for name in ("execution_id", "workflow_id", "level", "node_id", "since", "until")}
-        found, page = cut(selectors.list_logs(actor=call.actor, **filters), call.query, default_size=self.edition.page_size)
+        filters = {
+            name: getattr(call.query, name)
+            for name in ("execution_id", "workflow_id", "level", "node_id", "since", "until")
+        }
+        found, page = cut(
+            selectors.list_logs(actor=call.actor, **filters), call.query, default_size=self.edition.page_size
+        )
         return Answer(bodies.LogPage(logs=[_log(each) for each in found], **page))
 
 
 class LogView(AuterityView):
-    @operation(summary="Read a log line", answers={200: bodies.LogBody}, raises=[NotAuthenticated, PermissionDenied, LogNotFound])
+    @operation(
+        summary="Read a log line",
+        answers={200: bodies.LogBody},
+        raises=[NotAuthenticated, PermissionDenied, LogNotFound],
+    )
     def get(self, call: Call[None], log_id: UUID) -> Answer:
         """One line of an execution's log."""
         return Answer(_log(selectors.get_log(actor=call.actor, log_id=log_id)))
@@ -144,7 +170,7 @@ def accepted(execution: Execution) -> bodies.Accepted:
     return bodies.Accepted(
         execution_id=execution.id,
         workflow_id=execution.workflow_id,
-        status=execution.status,
+        status=cast("bodies.ExecutionStatus", execution.status),
         started_at=execution.started_at,
         created_at=execution.created_at,
         input_data=execution.input_data,
@@ -197,7 +223,7 @@ def _step(step: StepView) -> bodies.StepBody:
         node_id=step.node_id,
         node_name=step.node_name,
         node_type=step.node_type,
-        status=step.status,
+        status=cast("bodies.StepStatus", step.status),
         attempt=step.attempt,
         input_data=step.input,
         output_data=step.output,
@@ -218,7 +244,7 @@ def _log(line: ExecutionLog) -> bodies.LogBody:
         workflow_id=line.workflow_id,
         seq=line.seq,
         node_id=line.node_id,
-        level=line.level,
+        level=cast("bodies.LogLevel", line.level),
         message=line.message,
         data=line.data,
         created_at=line.created_at,

@@ -46,7 +46,11 @@ class WorkflowsView(AuterityView):
         return Answer(bodies.WorkflowPage(workflows=[_summary(each, figures[each.id]) for each in found], **page))
 
     @operation(
-        summary="Create a workflow", body=bodies.WorkflowCreate, answers={201: bodies.WorkflowBody}, raises=SAVING, creates=True
+        summary="Create a workflow",
+        body=bodies.WorkflowCreate,
+        answers={201: bodies.WorkflowBody},
+        raises=SAVING,
+        creates=True,
     )
     def post(self, call: Call[bodies.WorkflowCreate]) -> Answer:
         """An active workflow must be able to run; save with `is_active: false` what is not ready yet."""
@@ -61,7 +65,7 @@ class WorkflowsView(AuterityView):
             is_active=call.body.is_active,
             definition=definition,
         )
-        return Answer(bodies.WorkflowBody(**_workflow(workflow, definition)), 201)
+        return Answer(bodies.WorkflowBody(**workflow_keys(workflow, definition)), 201)
 
 
 class WorkflowView(AuterityView):
@@ -71,7 +75,7 @@ class WorkflowView(AuterityView):
         workflow = selectors.get_workflow(actor=call.actor, workflow_id=workflow_id)
         definition = selectors.get_version(actor=call.actor, workflow=workflow).definition
         figures = executions.figures([workflow.id])[workflow.id]
-        return Answer(bodies.WorkflowDetail(**_workflow(workflow, definition), execution_stats=_stats(figures)))
+        return Answer(bodies.WorkflowDetail(**workflow_keys(workflow, definition), execution_stats=_stats(figures)))
 
     @operation(
         summary="Change a workflow",
@@ -107,14 +111,21 @@ class WorkflowView(AuterityView):
 
 
 class ActivateView(AuterityView):
-    @operation(summary="Activate a workflow", answers={200: bodies.WorkflowBody}, raises=[*READING, DefinitionRefused])
+    @operation(
+        id="workflow_activate",
+        summary="Activate a workflow",
+        answers={200: bodies.WorkflowBody},
+        raises=[*READING, DefinitionRefused],
+    )
     def post(self, call: Call[None], workflow_id: UUID) -> Answer:
         """Checks the definition first; what cannot run is not activated."""
         return _saved(call, services.set_active(actor=call.actor, workflow_id=workflow_id, active=True))
 
 
 class DeactivateView(AuterityView):
-    @operation(summary="Deactivate a workflow", answers={200: bodies.WorkflowBody}, raises=READING)
+    @operation(
+        id="workflow_deactivate", summary="Deactivate a workflow", answers={200: bodies.WorkflowBody}, raises=READING
+    )
     def post(self, call: Call[None], workflow_id: UUID) -> Answer:
         """No new run begins; those under way go on."""
         return _saved(call, services.set_active(actor=call.actor, workflow_id=workflow_id, active=False))
@@ -123,6 +134,7 @@ class DeactivateView(AuterityView):
 class ValidateView(AuterityView):
     @operation(
         summary="Check a definition",
+        id="workflow_validate",
         body=bodies.Validate,
         answers={200: bodies.Validation},
         raises=[NotAuthenticated, PermissionDenied, InvalidInput],
@@ -134,7 +146,12 @@ class ValidateView(AuterityView):
 
 
 class ValidateStoredView(AuterityView):
-    @operation(summary="Check a stored workflow", answers={200: bodies.Validation}, raises=READING)
+    @operation(
+        id="workflow_validate_stored",
+        summary="Check a stored workflow",
+        answers={200: bodies.Validation},
+        raises=READING,
+    )
     def post(self, call: Call[None], workflow_id: UUID) -> Answer:
         """The same for the newest version of a stored workflow."""
         workflow = selectors.get_workflow(actor=call.actor, workflow_id=workflow_id)
@@ -143,7 +160,13 @@ class ValidateStoredView(AuterityView):
 
 
 class VersionsView(AuterityView):
-    @operation(summary="List a workflow's versions", query=PageQuery, answers={200: bodies.VersionPage}, raises=READING)
+    @operation(
+        id="workflow_version_list",
+        summary="List a workflow's versions",
+        query=PageQuery,
+        answers={200: bodies.VersionPage},
+        raises=READING,
+    )
     def get(self, call: Call[None], workflow_id: UUID) -> Answer:
         """Newest first. A version never changes."""
         rows = selectors.list_versions(actor=call.actor, workflow_id=workflow_id).defer("definition")
@@ -152,7 +175,12 @@ class VersionsView(AuterityView):
 
 
 class VersionView(AuterityView):
-    @operation(summary="Read one version", answers={200: bodies.VersionDetail}, raises=[*READING, VersionNotFound])
+    @operation(
+        id="workflow_version_get",
+        summary="Read one version",
+        answers={200: bodies.VersionDetail},
+        raises=[*READING, VersionNotFound],
+    )
     def get(self, call: Call[None], workflow_id: UUID, number: int) -> Answer:
         """The definition as it was saved then."""
         workflow = selectors.get_workflow(actor=call.actor, workflow_id=workflow_id)
@@ -164,14 +192,24 @@ class VersionView(AuterityView):
 
 
 class RestoreVersionView(AuterityView):
-    @operation(summary="Make an old version the newest", answers={200: bodies.WorkflowBody}, raises=[*READING, VersionNotFound])
+    @operation(
+        id="workflow_version_restore",
+        summary="Make an old version the newest",
+        answers={200: bodies.WorkflowBody},
+        raises=[*READING, VersionNotFound],
+    )
     def post(self, call: Call[None], workflow_id: UUID, number: int) -> Answer:
         """Adds a version with the old content; nothing is overwritten."""
         return _saved(call, services.restore_version(actor=call.actor, workflow_id=workflow_id, number=number))
 
 
 class NodeTypesView(AuterityView):
-    @operation(summary="The node types there are", answers={200: bodies.NodeTypes}, raises=[NotAuthenticated])
+    @operation(
+        id="node_type_list",
+        summary="The node types there are",
+        answers={200: bodies.NodeTypes},
+        raises=[NotAuthenticated],
+    )
     def get(self, call: Call[None]) -> Answer:
         """What an editor needs to draw a node's form and to help with expressions."""
         types = [
@@ -195,10 +233,11 @@ def _parts(body: BaseModel) -> dict[str, Any]:
 
 def _saved(call: Call[Any], workflow: Workflow) -> Answer:
     definition = selectors.get_version(actor=call.actor, workflow=workflow).definition
-    return Answer(bodies.WorkflowBody(**_workflow(workflow, definition)))
+    return Answer(bodies.WorkflowBody(**workflow_keys(workflow, definition)))
 
 
-def _workflow(workflow: Workflow, definition: dict[str, Any]) -> dict[str, Any]:
+def workflow_keys(workflow: Workflow, definition: dict[str, Any]) -> dict[str, Any]:
+    """A workflow under the names of both documents: the keys of `WorkflowBody`."""
     graph = write_graph(definition)
     return {
         "id": workflow.id,

@@ -44,7 +44,11 @@ class Command(BaseCommand):
         tell_login(self.console)
 
     def _qualify(self, actor: Actor, workflow: Workflow, name: str) -> None:
-        raw = (settings.ROOT / "data" / "adf" / name).read_bytes().decode("windows-1252" if name.endswith(".eml") else "utf-8")
+        raw = (
+            (settings.ROOT / "data" / "adf" / name)
+            .read_bytes()
+            .decode("windows-1252" if name.endswith(".eml") else "utf-8")
+        )
         self.console.print(f"\n[bold]A lead arrives:[/] data/adf/{name} ({len(raw):,} characters)")
         execution = services.start(actor=actor, workflow_id=workflow.id, inputs={"adf": raw})
         seq, until = 0, time.monotonic() + PATIENCE

@@ -22,7 +22,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.EMBEDDED and options["workers"] > 1:
-            raise CommandError("The embedded mode is one process. Set DATABASE_URL and REDIS_URL to serve with several.")
+            raise CommandError(
+                "The embedded mode is one process. Set DATABASE_URL and REDIS_URL to serve with several."
+            )
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         uvicorn.run(
             "auterity.asgi:application",

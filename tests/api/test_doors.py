@@ -1,0 +1,77 @@
+"""Every address asks who is there, except a short list that is frozen here."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts import services
+from tests.api.people import PASSWORD, Api, Person, refusal
+from tests.api.routes import Route, routes
+
+pytestmark = pytest.mark.django_db
+
+PUBLIC = {
+    "GET /docs",
+    "GET /openapi.json",
+    "GET /redoc",
+    "POST /api/auth/login",
+    "POST /api/auth/refresh",
+    "POST /api/auth/register",
+}
+CLOSED = [each for each in routes() if str(each) not in PUBLIC]
+NOBODY = "018f0000-0000-7000-8000-000000000000"
+
+
+def test_the_public_list_names_real_routes() -> None:
+    assert {str(each) for each in routes()} >= PUBLIC
+    assert len(CLOSED) >= 29
+
+
+def test_an_address_that_is_no_api_view_is_only_the_operators_site() -> None:
+    assert all(each.path.startswith(("/api/", "/docs", "/redoc", "/openapi.json")) for each in routes())
+
+
+def tokens(person: Person) -> dict[str, str]:
+    """Everything that somebody might try instead of a good access token."""
+    earlier = timezone.now() - timedelta(hours=2)
+    expired = services.login(
+        email=person.email, password=PASSWORD, dialect="auterity", access_seconds=1800, now=earlier
+    )
+    ended = services.login(email=person.email, password=PASSWORD, dialect="auterity", access_seconds=1800)
+    services.logout(actor=ended.actor)
+    header, payload, signature = person.tokens.access_token.split(".")
+    other = services.cross_system_token(actor=person.actor, target_system="relaycore", permissions=["ai:route"])
+    assert person.tokens.refresh_token is not None
+    return {
+        "none": "",
+        "expired": expired.access_token,
+        "logged out": ended.access_token,
+        "refresh": person.tokens.refresh_token,
+        "cross-system": other.token,
+        "garbage": "garbage",
+        "unsigned": f"{header}.{payload}.",
+        "another signature": f"{header}.{payload}.{signature[::-1]}",
+        "too long": "x" * 5000,
+    }
+
+
+def test_no_closed_route_opens_without_a_good_access_token(ann: Person) -> None:
+    tried = 0
+    for kind, token in tokens(ann).items():
+        for route in CLOSED:
+            answer = Api(token).call(route.method, route.filled(NOBODY), {})
+            error = refusal(answer, 401, "AUTH_002" if kind == "expired" else "AUTH_001")
+            assert answer.headers["WWW-Authenticate"] == "Bearer", (kind, str(route))
+            assert ("expired_at" in error.get("details", {})) == (kind == "expired")
+            tried += 1
+    print(f"{tried} closed doors tried")
+
+
+@pytest.mark.parametrize("route", [each for each in routes() if str(each) in PUBLIC], ids=str)
+def test_public_routes_do_not_look_at_a_token(anyone: Api, route: Route) -> None:
+    anyone.token = "garbage"
+    answer = anyone.call(route.method, route.path)
+    assert answer.status_code == 200 if route.method == "GET" else answer.status_code in (400, 401)

@@ -1,0 +1,78 @@
+"""Whose rows a query sees: every tenant's table fails closed, and who goes around that is on a list."""
+
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+from django.db import models
+
+from accounts.models import Organization
+from auterity.kernel.tenancy import TenancyError, TenantManager, TenantOwned
+from tests.architecture.source import APPS, attributes, modules
+
+# The machine room and the operators' sites. A new name here needs a reason.
+MAY_LOOK_ACROSS_TENANTS = {
+    "ai/services.py",  # usage of several organizations' executions, written in one commit
+    "auterity/admin.py",
+    "executions/admin.py",
+    "executions/claims.py",  # a worker takes up what is due, whoever's it is
+    "executions/everywhere.py",  # what operators see
+    "executions/journal.py",  # the only writer of what workers record
+    "executions/page.py",  # the operators' list
+    "executions/schedules.py",  # a worker fires what is due, whoever's it is
+    "executions/selectors.py",  # figures of workflows that the caller has proved to see
+    "integrations/models.py",
+    "integrations/services.py",
+    "integrations/webhooks.py",  # results that are due, whoever's they are
+    "templates_app/admin.py",
+    "templates_app/selectors.py",
+    "templates_app/services.py",  # the product's own catalogue
+    "workflows/admin.py",
+    "workflows/plans.py",  # a worker compiles the version of an execution it holds
+}
+# Rows that belong to a row that belongs to somebody; they have no organization of their own.
+OWNED_THROUGH_A_PARENT = {"executions.ExecutionStep", "executions.WorkflowFigures"}
+EVERY_MODEL = [model for app in (*APPS, "api") for model in apps.get_app_config(app).get_models()]
+
+
+def names_an_organization(model: type[models.Model]) -> bool:
+    return any(
+        each.related_model is Organization for each in model._meta.get_fields() if isinstance(each, models.ForeignKey)
+    )
+
+
+OWNED = [each for each in EVERY_MODEL if names_an_organization(each) and each._meta.app_label != "accounts"]
+
+
+def test_there_are_tenants_tables() -> None:
+    assert len(OWNED) >= 6
+
+
+@pytest.mark.parametrize("model", OWNED, ids=lambda model: model._meta.label)
+def test_a_tenants_table_answers_nobody_who_names_no_tenant(model: type[models.Model]) -> None:
+    manager: models.Manager[models.Model] = model.objects  # type: ignore[attr-defined]
+    if issubclass(model, TenantOwned):
+        assert isinstance(manager, TenantManager)
+    for ask in (manager.all, manager.count, lambda: manager.filter(pk=None), lambda: manager.get(pk=None)):
+        with pytest.raises(TenancyError):
+            ask()
+
+
+def test_every_other_table_of_the_product_is_known() -> None:
+    """A new table either names its organization or is put on one of these lists."""
+    rest = {each._meta.label for each in EVERY_MODEL if each not in OWNED and each._meta.app_label != "accounts"}
+    through_templates = {label for label in rest if label.startswith("templates_app.")}
+    assert rest - OWNED_THROUGH_A_PARENT - through_templates == set()
+    for label in through_templates:
+        with pytest.raises(TenancyError):
+            apps.get_model(label).objects.all()
+
+
+def test_only_the_listed_modules_look_across_tenants() -> None:
+    used = {path for path, tree in modules().items() if "unscoped" in attributes(tree)}
+    assert used == MAY_LOOK_ACROSS_TENANTS
+
+
+def test_the_api_never_looks_across_tenants() -> None:
+    used = {path for path, tree in modules().items() if path.startswith("api/") and "unscoped" in attributes(tree)}
+    assert used == set()
