@@ -8,17 +8,22 @@ pool of threads, each of which keeps its connection.
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
 from django.conf import settings
-from django.core.exceptions import RequestAborted
+from django.core.exceptions import RequestAborted, RequestDataTooBig
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.base import BaseHandler
 from django.core.signals import request_started
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
+
+from api.base import refused
+
+MAX_BODY_BYTES = 8 * 1024 * 1024
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -34,28 +39,53 @@ class ThreadedHandler(ASGIHandler):
 
     async def __call__(self, scope: Message, receive: Any, send: Send) -> None:
         try:
-            body = await self.read_body(receive)
+            body = await self.read_body(_bounded(receive))
         except RequestAborted:
             return
+        except RequestDataTooBig:
+            body = None
         try:
             loop = asyncio.get_running_loop()
             status, headers, content = await loop.run_in_executor(self._threads, self._answer, scope, body)
         finally:
-            body.close()
+            if body is not None:
+                body.close()
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
-    def _answer(self, scope: Message, body: IO[bytes]) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+    def _answer(self, scope: Message, body: IO[bytes] | None) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
+        """Status, headers and content. Without a body, it was larger than anything here takes."""
         set_script_prefix(get_script_prefix(scope))
         request_started.send(sender=self.__class__, scope=scope)
-        request, refused = self.create_request(scope, body)
-        response: Any = refused if request is None else self.get_response(request)
+        request, unreadable = self.create_request(scope, body or io.BytesIO())
+        response: Any
+        if request is None:
+            response = unreadable
+        elif body is None:
+            response = refused(request, RequestDataTooBig())
+        else:
+            response = self.get_response(request)
         response._handler_class = self.__class__  # Django's handlers set it; `close` signals by it.
         try:
             content = b"".join(response)
             return response.status_code, _headers(response), content
         finally:
             response.close()
+
+
+def _bounded(receive: Callable[[], Awaitable[Message]]) -> Callable[[], Awaitable[Message]]:
+    """The same messages, until their bodies add up to more than any of our parsers takes."""
+    received = 0
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > MAX_BODY_BYTES:
+            raise RequestDataTooBig
+        return message
+
+    return counted
 
 
 def _headers(response: HttpResponseBase) -> list[tuple[bytes, bytes]]:

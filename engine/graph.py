@@ -216,7 +216,7 @@ class _Compiler:
         if source is None or target is None:
             return
         port = str(raw.get("source_port") or "")
-        if port in ("", "output") and port not in (source.ports or ()):
+        if port in ("", OUT, "output") and port not in (source.ports or ()):
             port = next(iter(source.ports)) if source.ports and len(source.ports) == 1 else OUT
         if source.ports is not None and port not in source.ports:
             self._say(

@@ -37,7 +37,8 @@ def get_workflow(*, actor: Actor, workflow_id: UUID, deleted: bool = False) -> W
 
 def get_version(*, actor: Actor, workflow: Workflow, number: int | None = None) -> WorkflowVersion:
     """One version; the newest when no number is given. Raises `VersionNotFound`."""
-    found = WorkflowVersion.objects.of(actor).filter(workflow=workflow, number=number or workflow.version).first()
+    wanted = workflow.version if number is None else number
+    found = WorkflowVersion.objects.of(actor).filter(workflow=workflow, number=wanted).first()
     if found is None:
         raise VersionNotFound
     return found

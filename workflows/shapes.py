@@ -18,39 +18,32 @@ _EDGE_KEYS = {
     "id", "source_node_id", "source_port", "target_node_id", "target_port", "type", "condition", "label", "source", "target",
     "sourceHandle", "targetHandle",
 }  # fmt: skip
-_PARTS = ("variables", "triggers")
+PARTS = ("nodes", "edges", "variables", "triggers", "settings")
+_EMPTY: dict[str, Any] = {part: {} if part == "settings" else [] for part in PARTS}
+# What an answer shows where nothing is stored; read back, it is nothing again.
+_UNPLACED = {"x": 0, "y": 0}
+_PORTS = {"source_port": "out", "target_port": "in"}
 
 
 def read_definition(body: Mapping[str, Any], stored: Mapping[str, Any] | None = None) -> Json | None:
     """The canonical definition of a request body, or None when the body speaks of none.
 
-    `definition` may hold the graph or `nodes` and `edges` may stand at the top level; parts left out are kept from `stored`.
-    Raises `InvalidInput` naming every field of the wrong shape.
+    `definition` may hold the graph, or `nodes` and `edges` may stand at the top level, or both: an answer carries both, and a
+    client edits one of them. Parts left out are kept from `stored`. Raises `InvalidInput` naming every field of the wrong shape.
     """
     graph = body.get("definition")
     if graph is not None and not isinstance(graph, Mapping):
         raise InvalidInput.of("definition", "This must be an object with nodes and edges.")
-    given = {
-        key: source[key]
-        for source in (body, graph or {})
-        for key in ("nodes", "edges", *_PARTS, "settings")
-        if source.get(key) is not None
-    }
-    if not given:
+    places = [place for place in (body, graph or {}) if any(place.get(part) is not None for part in PARTS)]
+    if not places:
         return None
+    before = stored or {}
     problems: list[FieldProblem] = []
-    before = {each["id"]: each for each in (stored or {}).get("nodes", [])}
-    canonical: Json = {
-        "nodes": [
-            _read_node(each, before, f"nodes[{at}]", problems) for at, each in _list(given, "nodes", stored, problems)
-        ],
-        "edges": [_read_edge(each, f"edges[{at}]", problems) for at, each in _list(given, "edges", stored, problems)],
-        **{part: [each for _, each in _list(given, part, stored, problems)] for part in _PARTS},
-        "settings": given.get("settings", (stored or {}).get("settings", {})),
-    }
+    canonical: Json = {}
+    for part in PARTS:
+        given = [_read_part(part, place[part], before, problems) for place in places if place.get(part) is not None]
+        canonical[part] = _edited(part, given, before.get(part, _EMPTY[part]), problems)
     _check_variables(canonical["variables"], problems)
-    if not isinstance(canonical["settings"], Mapping):
-        problems.append(FieldProblem("settings", "This must be an object."))
     if problems:
         raise InvalidInput(problems)
     return canonical
@@ -64,20 +57,35 @@ def write_graph(definition: Mapping[str, Any]) -> Json:
     }
 
 
-def _list(
-    given: Mapping[str, Any], name: str, stored: Mapping[str, Any] | None, problems: list[FieldProblem]
-) -> list[tuple[int, Any]]:
-    value = given.get(name, (stored or {}).get(name, []))
+def _edited(part: str, given: list[Any], stored: Any, problems: list[FieldProblem]) -> Any:
+    """Of a part given in both places, the one that differs from what is stored: that is the one the client edited."""
+    changed = [each for each in given if each != stored]
+    if len(changed) == 2 and changed[0] != changed[1]:
+        problems.append(
+            FieldProblem(part, f"{part} and definition.{part} are one field; you sent two different values.")
+        )
+    return changed[0] if changed else given[0] if given else stored
+
+
+def _read_part(part: str, value: Any, stored: Mapping[str, Any], problems: list[FieldProblem]) -> Any:
+    if part == "settings":
+        if not isinstance(value, Mapping):
+            problems.append(FieldProblem(part, "This must be an object."))
+        return value
     if not isinstance(value, list):
-        problems.append(FieldProblem(name, "This must be a list."))
+        problems.append(FieldProblem(part, "This must be a list."))
         return []
     good = []
     for at, each in enumerate(value):
         if isinstance(each, Mapping):
-            good.append((at, each))
+            good.append((f"{part}[{at}]", each))
         else:
-            problems.append(FieldProblem(f"{name}[{at}]", "This must be an object."))
-    return good
+            problems.append(FieldProblem(f"{part}[{at}]", "This must be an object."))
+    if part not in ("nodes", "edges"):
+        return [each for _, each in good]
+    read = _read_node if part == "nodes" else _read_edge
+    before = {each["id"]: each for each in stored.get(part, [])}
+    return [read(each, before, place, problems) for place, each in good]
 
 
 def _read_node(raw: Mapping[str, Any], before: Mapping[str, Any], place: str, problems: list[FieldProblem]) -> Json:
@@ -89,14 +97,15 @@ def _read_node(raw: Mapping[str, Any], before: Mapping[str, Any], place: str, pr
     data = dict(raw.get("data") or {})
     label = data.pop("label", None)
     stored = before.get(node_id, {})
+    title = str(_later(raw.get("title"), label, stored.get("title") or node_id) or "")
     node: Json = {
         "id": node_id,
         "type": _text(raw, "type", place, problems),
-        "title": str(_later(raw.get("title"), label, stored.get("title")) or ""),
+        "title": "" if title == node_id else title,
         "config": _later(raw.get("config"), data if raw.get("data") is not None else None, stored.get("config")) or {},
     }
     for key in ("position", "description", "inputs", "outputs", "validation"):
-        if raw.get(key) is not None:
+        if raw.get(key) and raw[key] != _UNPLACED:
             node[key] = raw[key]
     extra = {key: raw[key] for key in raw if key not in _NODE_KEYS}
     return {**node, "extra": extra} if extra else node
@@ -109,18 +118,19 @@ def _later(own: Any, alias: Any, stored: Any) -> Any:
     return alias if own == stored else own
 
 
-def _read_edge(raw: Mapping[str, Any], place: str, problems: list[FieldProblem]) -> Json:
-    edge: Json = {
-        "id": _text(raw, "id", place, problems),
-        "source_node_id": str(raw.get("source_node_id") or raw.get("source") or ""),
-        "source_port": str(raw.get("source_port") or raw.get("sourceHandle") or ""),
-        "target_node_id": str(raw.get("target_node_id") or raw.get("target") or ""),
-        "target_port": str(raw.get("target_port") or raw.get("targetHandle") or ""),
-        "type": raw.get("type") or ("conditional" if raw.get("condition") else "data"),
-    }
-    for end, name in (("source_node_id", "source"), ("target_node_id", "target")):
-        if not edge[end]:
-            problems.append(FieldProblem(f"{place}.{name}", f"Name the node this edge has as its {name}.", "required"))
+def _read_edge(raw: Mapping[str, Any], before: Mapping[str, Any], place: str, problems: list[FieldProblem]) -> Json:
+    edge_id = _text(raw, "id", place, problems)
+    stored = before.get(edge_id, {})
+    edge: Json = {"id": edge_id}
+    for end in ("source", "target"):
+        name, port = f"{end}_node_id", f"{end}_port"
+        edge[name] = str(_later(raw.get(name), raw.get(end), stored.get(name)) or "")
+        edge[port] = str(_later(raw.get(port), raw.get(f"{end}Handle"), stored.get(port) or _PORTS[port]) or "")
+        if edge[port] == _PORTS[port]:
+            edge[port] = ""
+        if not edge[name]:
+            problems.append(FieldProblem(f"{place}.{end}", f"Name the node this edge has as its {end}.", "required"))
+    edge["type"] = raw.get("type") or ("conditional" if raw.get("condition") else "data")
     for key in ("condition", "label"):
         if raw.get(key):
             edge[key] = str(raw[key])
@@ -157,7 +167,7 @@ def _write_node(node: Mapping[str, Any]) -> Json:
         **node.get("extra", {}),
         "id": node["id"],
         "type": node["type"],
-        "position": node.get("position") or {"x": 0, "y": 0},
+        "position": node.get("position") or _UNPLACED,
         "title": title or node["id"],
         **({"description": node["description"]} if "description" in node else {}),
         "config": config,
@@ -173,9 +183,9 @@ def _write_edge(edge: Mapping[str, Any]) -> Json:
         **edge.get("extra", {}),
         "id": edge["id"],
         "source_node_id": edge["source_node_id"],
-        "source_port": edge["source_port"] or "out",
+        "source_port": edge["source_port"] or _PORTS["source_port"],
         "target_node_id": edge["target_node_id"],
-        "target_port": edge["target_port"] or "in",
+        "target_port": edge["target_port"] or _PORTS["target_port"],
         "type": edge["type"],
         **({"condition": edge["condition"]} if edge.get("condition") else {}),
         **({"label": edge["label"]} if edge.get("label") else {}),

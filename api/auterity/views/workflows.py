@@ -87,15 +87,12 @@ class WorkflowView(AuterityView):
         """Fields left out are kept. A changed definition becomes a new version; runs stay on the one they began on."""
         if not call.body.model_fields_set:
             raise InvalidInput.of("body", "Name at least one field to change.")
-        stored = selectors.get_version(
-            actor=call.actor, workflow=selectors.get_workflow(actor=call.actor, workflow_id=workflow_id)
-        )
         change = WorkflowChange(
             name=call.body.name,
             description=call.body.description,
             category=call.body.category,
             is_active=call.body.is_active,
-            definition=read_definition(_parts(call.body), stored.definition),
+            parts=_parts(call.body),
             version=call.body.version,
         )
         workflow = services.update_workflow(actor=call.actor, workflow_id=workflow_id, change=change)

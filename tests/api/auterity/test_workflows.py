@@ -123,22 +123,17 @@ def test_a_client_that_edits_one_of_title_and_label_wins(api: Api, follow_up: di
     assert node["title"] == node["data"]["label"] == "Write to them"
 
 
-@pytest.mark.xfail(strict=True, reason="workflows.shapes keeps no defaults, so what it writes reads back as a change")
 def test_sending_back_what_was_read_makes_no_new_version(api: Api, follow_up: dict[str, Any]) -> None:
     assert api.put(at(follow_up), api.get(at(follow_up)).json()).json()["version"] == 1
     assert WorkflowVersion.unscoped.count() == 1
 
 
-@pytest.mark.xfail(
-    strict=True, reason="workflows.shapes lets `definition` win without asking which of the two was edited"
-)
 def test_a_client_of_000_that_edits_the_top_level_of_the_whole_object_wins(api: Api, follow_up: dict[str, Any]) -> None:
     read = api.get(at(follow_up)).json()
     read["nodes"][1]["config"]["to"] = "boss@example.com"
     assert api.put(at(follow_up), read).json()["nodes"][1]["config"]["to"] == "boss@example.com"
 
 
-@pytest.mark.xfail(strict=True, reason="workflows.shapes lets source_node_id win without asking which was edited")
 def test_a_client_of_001_that_edits_only_the_end_of_an_edge_wins(api: Api) -> None:
     made = api.made(PATH, chain("a", "b"))
     definition = made["definition"]
@@ -263,7 +258,6 @@ def test_versions_are_listed_read_and_restored(api: Api, follow_up: dict[str, An
         refusal(api.post(at(follow_up, "versions", number, "restore")), 404, "WF_001")
 
 
-@pytest.mark.xfail(strict=True, reason="workflows.selectors.get_version takes number 0 for the newest")
 def test_there_is_no_version_0(api: Api, follow_up: dict[str, Any]) -> None:
     refusal(api.get(at(follow_up, "versions", "0")), 404, "WF_001")
 
