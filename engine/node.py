@@ -115,6 +115,11 @@ class Step(Protocol):
         """The execution's inputs over the variables' defaults."""
         ...
 
+    @property
+    def context(self) -> Mapping[str, Any]:
+        """The execution's context."""
+        ...
+
     def evaluate(self, expression: str) -> Any:
         """The value of a bare expression. Raises `engine.expressions.ExpressionError`."""
         ...

@@ -50,9 +50,11 @@ class RunningStep:
     now: str = field(init=False)
     input: Any = field(init=False)
     inputs: Mapping[str, Any] = field(init=False)
+    context: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
         self.now, self.input, self.inputs = self.scope.now, self.scope.input, self.scope.inputs
+        self.context = self.scope.context
 
     def evaluate(self, expression: str) -> Any:
         return compile_expression(expression).evaluate(self.scope)
@@ -79,6 +81,8 @@ def render(node: Node, scope: Scope) -> dict[str, Any] | Failed:
         return node.template.render(scope)
     except ExpressionError as error:
         return Failed("expression", error.message, {"available": error.available} if error.available else {})
+    except Exception as error:
+        return _defect(node, error)
 
 
 def validate(node: Node, rendered: Mapping[str, Any]) -> NodeConfig | Failed:
@@ -91,6 +95,8 @@ def validate(node: Node, rendered: Mapping[str, Any]) -> NodeConfig | Failed:
             for each in error.errors(include_url=False, include_input=False)
         ]
         return _misfit(node.title, wrong)
+    except Exception as error:
+        return _defect(node, error)
 
 
 def check_rendered(node_type: NodeType, title: str, rendered: Mapping[str, Any]) -> NodeConfig | Failed:
@@ -150,11 +156,13 @@ def _call(node: Node, action: Callable[[], Any]) -> Any:
         return Failed(error.code, error.message, error.details)
     except (ExpressionError, ExpressionProblem) as error:
         return Failed("expression", error.message)
-    except Exception as error:
-        log.exception("The node type %s crashed.", node.type.name)
-        return Failed(
-            "internal", f"The node '{node.title}' crashed ({type(error).__name__}). This is a defect of ours."
-        )
+    except (Exception, SystemExit) as error:
+        return _defect(node, error)
+
+
+def _defect(node: Node, error: BaseException) -> Failed:
+    log.error("The node type %s crashed.", node.type.name, exc_info=error)
+    return Failed("internal", f"The node '{node.title}' crashed ({type(error).__name__}). This is a defect of ours.")
 
 
 def _checked(outcome: Any, max_output_bytes: int) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,7 +56,8 @@ class Active:
     retries: dict[str, float] = field(default_factory=dict)
     steps_taken: int = 0
     _rows: dict[str, ExecutionStep] = field(default_factory=dict)
-    _effects: list[Node] = field(default_factory=list)
+    _effects: deque[Node] = field(default_factory=deque)
+    _served_at: float = 0.0
     _new: list[ExecutionStep] = field(default_factory=list)
     _changed: dict[str, ExecutionStep] = field(default_factory=dict)
     _lines: list[ExecutionLog] = field(default_factory=list)
@@ -80,6 +82,16 @@ class Active:
     def starved(self) -> bool:
         """Steps are ready to be performed and only a free thread is missing."""
         return bool(self._effects)
+
+    @property
+    def wanting(self) -> int:
+        """How many threads that is."""
+        return len(self._effects)
+
+    @property
+    def standing(self) -> tuple[float, ...]:
+        """Who comes first for a thread: who has least under way, then who was served longest ago."""
+        return (len(self.jobs), self._served_at)
 
     @property
     def unfinished(self) -> bool:
@@ -125,15 +137,12 @@ class Active:
     def begin(self, slots: int) -> list[Job]:
         """Record the intent of up to `slots` effectful steps and return them, to be performed once that is committed."""
         begun: list[Job] = []
-        waiting, self._effects = self._effects, []
-        for node in waiting:
-            if len(begun) >= slots or self.run.failure is not None:
-                self._effects.append(node)
-                continue
-            job = self._begin(node)
+        while self._effects and len(begun) < slots and self.run.failure is None:
+            job = self._begin(self._effects.popleft())
             if job is not None:
-                self.jobs[node.id] = job
+                self.jobs[job.node.id] = job
                 begun.append(job)
+                self._served_at = job.begun_at
         if self.run.failure is not None:
             self._effects.clear()  # Nothing new is started once a step has failed for good.
         return begun

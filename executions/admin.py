@@ -21,9 +21,23 @@ from accounts.operators import AutocompleteFilter, ChoiceFilter, CreatedFilter, 
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import DomainError
 from executions import services
-from executions.admin_records import ExecutionLogAdmin, ExecutionStepAdmin, WorkflowFiguresAdmin
+from executions.admin_records import (
+    ExecutionLogAdmin,
+    ExecutionStepAdmin,
+    ScheduleFireAdmin,
+    WebhookReceiptAdmin,
+    WorkflowFiguresAdmin,
+)
 from executions.everywhere import FAILED, in_status
-from executions.models import Execution, ExecutionLog, ExecutionStatus, ExecutionStep, WorkflowFigures
+from executions.models import (
+    Execution,
+    ExecutionLog,
+    ExecutionStatus,
+    ExecutionStep,
+    ScheduleFire,
+    WebhookReceipt,
+    WorkflowFigures,
+)
 from executions.page import duration_of, glance, page_of
 from workflows import services as workflows
 from workflows.admin import WorkflowAdmin
@@ -213,6 +227,8 @@ def operator_in(request: HttpRequest, organization_id: UUID) -> Actor:
 
 admin.site.register(ExecutionStep, ExecutionStepAdmin)
 admin.site.register(ExecutionLog, ExecutionLogAdmin)
+admin.site.register(ScheduleFire, ScheduleFireAdmin)
+admin.site.register(WebhookReceipt, WebhookReceiptAdmin)
 admin.site.register(WorkflowFigures, WorkflowFiguresAdmin)
 admin.site.unregister(Workflow)
 

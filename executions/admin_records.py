@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 
 from accounts import markup
 from accounts.operators import SEARCHED, AutocompleteFilter, ChoiceFilter, CreatedFilter, ReadOnlyAdmin, RecordAdmin
-from executions.models import ExecutionLog, ExecutionStep, StepStatus, WorkflowFigures
+from executions.models import ExecutionLog, ExecutionStep, ScheduleFire, StepStatus, WebhookReceipt, WorkflowFigures
 
 WHOLE = 500_000  # characters of one value that a step's own page shows
 
@@ -134,6 +134,60 @@ class ExecutionLogAdmin(RecordAdmin):
     @admin.display(description="details")
     def details(self, line: ExecutionLog) -> SafeString:
         return markup.json_block(line.data, "Details")
+
+
+class ScheduleFireAdmin(RecordAdmin):
+    list_display = ("moment", "schedule_link", "run", "created", "organization")
+    list_filter = (CreatedFilter, ("schedule", AutocompleteFilter), ("organization", AutocompleteFilter))
+    list_select_related = ("schedule__workflow", "organization")
+    search_fields = ("schedule__workflow__name", "schedule__node_id")
+    search_keys = ("id", "schedule_id", "execution_id")
+    search_help_text = "Workflow's name, node, or id"
+    related = ("schedule__workflow", "organization")
+    fields: Any = ("moment", "schedule_link", "run", "organization", "created", "id")
+    readonly_fields = ("moment", "schedule_link", "run", "created")
+
+    @admin.display(description="moment")
+    def moment(self, fire: ScheduleFire) -> str:
+        return markup.moment(fire.fire_at)
+
+    @admin.display(description="schedule")
+    def schedule_link(self, fire: ScheduleFire) -> SafeString:
+        return markup.link(fire.schedule, f"{fire.schedule.workflow.name}: {fire.schedule.node_id}")
+
+    @admin.display(description="execution")
+    def run(self, fire: ScheduleFire) -> SafeString | str:
+        if fire.execution_id is None:
+            return markup.NOTHING
+        return markup.link_to("executions", "execution", fire.execution_id, markup.short_id(fire.execution_id))
+
+    @admin.display(description="fired")
+    def created(self, fire: ScheduleFire) -> str:
+        return markup.moment(fire.created_at)
+
+
+class WebhookReceiptAdmin(RecordAdmin):
+    list_display = ("created", "workflow_link", "node_id", "run", "organization")
+    list_filter = (CreatedFilter, ("workflow", AutocompleteFilter), ("organization", AutocompleteFilter))
+    list_select_related = ("workflow", "organization")
+    search_fields = ("workflow__name", "node_id")
+    search_keys = ("id", "workflow_id", "execution_id")
+    search_help_text = "Workflow's name, node, or id"
+    related = ("workflow", "organization")
+    fields: Any = ("created", "workflow_link", "node_id", "run", "organization", "key", "id")
+    readonly_fields = ("created", "workflow_link", "run")
+
+    @admin.display(description="came")
+    def created(self, receipt: WebhookReceipt) -> str:
+        return markup.moment(receipt.created_at)
+
+    @admin.display(description="workflow")
+    def workflow_link(self, receipt: WebhookReceipt) -> SafeString:
+        return markup.link(receipt.workflow)
+
+    @admin.display(description="execution")
+    def run(self, receipt: WebhookReceipt) -> SafeString:
+        return markup.link_to("executions", "execution", receipt.execution_id, markup.short_id(receipt.execution_id))
 
 
 class WorkflowFiguresAdmin(ReadOnlyAdmin):

@@ -12,9 +12,8 @@ import orjson
 from django.db import connection
 
 from executions import sql
-from executions.models import Execution, ExecutionStep
+from executions.models import SUSPECT_AFTER, Execution, ExecutionStep
 
-TRUSTED = 3  # attempts without progress after which an execution is claimed by itself
 
 _CLAIMED = (
     "id, organization_id, workflow_id, version_id, fence, seq, attempts, input_data, context, started_at, created_at, "
@@ -66,7 +65,7 @@ class Claim:
 def claim(*, owner: str, limit: int, lease: float, suspect: bool = False) -> list[Claim]:
     """Take up to `limit` due executions: a lease, a higher fence, one more attempt. Their recorded steps come along.
 
-    Those that `TRUSTED` workers took without recording any progress are `suspect`, and claimed by themselves: of a batch that
+    Those that `SUSPECT_AFTER` workers took without recording any progress are `suspect`, and claimed by themselves: of a batch that
     goes down with its worker, only the one to blame goes on failing.
     """
     now = sql.now()
@@ -74,7 +73,7 @@ def claim(*, owner: str, limit: int, lease: float, suspect: bool = False) -> lis
     text = f"""
         UPDATE workflow_executions SET fence = fence + 1, attempts = attempts + 1, lease_owner = %s, status = 'running',
                due_at = {sql.later("%s")}, started_at = COALESCE(started_at, {now})
-         WHERE id IN (SELECT id FROM workflow_executions WHERE due_at <= (SELECT {now}) AND attempts {which} {TRUSTED}
+         WHERE id IN (SELECT id FROM workflow_executions WHERE due_at <= (SELECT {now}) AND attempts {which} {SUSPECT_AFTER}
                        ORDER BY due_at LIMIT %s {sql.skip_locked()})
            AND due_at <= (SELECT {now})
      RETURNING {_CLAIMED}, {now}"""  # noqa: S608  Every part is ours; values are parameters.
@@ -109,7 +108,6 @@ def _claim(row: tuple[Any, ...]) -> Claim:
         claimed_at=sql.moment(now),
         steady=time.monotonic(),
     )
-
 
 
 def renew(*, owner: str, fences: dict[UUID, int], lease: float) -> set[UUID]:

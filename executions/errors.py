@@ -17,6 +17,14 @@ class ExecutionEnded(DomainError):
     sentence = "This execution has already ended."
 
 
+class WebhookRefused(DomainError):
+    """Whatever was wrong with the caller's proof: the answer does not say."""
+
+    kind = Kind.UNAUTHENTICATED
+    slug = "webhook_refused"
+    sentence = "The call carries no valid proof of who sent it."
+
+
 class LogNotFound(DomainError):
     kind = Kind.NOT_FOUND
     slug = "log_not_found"

@@ -44,6 +44,9 @@ class StepStatus(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+SUSPECT_AFTER = 3  # attempts without progress after which an execution is claimed by itself
+
+
 class Execution(TenantOwned, Identified):
     """One run of one version. `fence` rises with every claim and every outside decision; a write with an older one is refused."""
 
@@ -73,6 +76,7 @@ class Execution(TenantOwned, Identified):
         default_manager_name = "unscoped"
         indexes = [
             models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="executions_due"),
+            models.Index(fields=["due_at"], condition=models.Q(attempts__gte=SUSPECT_AFTER), name="executions_suspect"),
             models.Index(fields=["workflow", "-id"], name="executions_by_workflow"),
             models.Index(fields=["organization", "-id"], name="executions_by_organization"),
             models.Index(fields=["workflow", "status", "-id"], name="executions_by_status"),
@@ -108,7 +112,9 @@ class ExecutionStep(models.Model):
 
     class Meta:
         db_table = "execution_steps"
-        constraints = [models.UniqueConstraint(fields=["execution", "node_id", "iteration"], name="execution_steps_once")]
+        constraints = [
+            models.UniqueConstraint(fields=["execution", "node_id", "iteration"], name="execution_steps_once")
+        ]
 
     def __str__(self) -> str:
         return f"{self.execution_id}/{self.node_id}/{self.iteration}"
@@ -148,6 +154,39 @@ class ExecutionLog(TenantOwned, Identified):
 
     def __str__(self) -> str:
         return f"{self.execution_id} #{self.seq}"
+
+
+class ScheduleFire(TenantOwned, Identified):
+    """One moment of a schedule, and the execution it started. Unique: no moment is fired twice, whoever tries."""
+
+    schedule = models.ForeignKey("workflows.Schedule", on_delete=models.PROTECT, related_name="+", db_index=False)
+    fire_at = models.DateTimeField()
+    execution = models.ForeignKey(Execution, on_delete=models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        db_table = "schedule_fires"
+        default_manager_name = "unscoped"
+        constraints = [models.UniqueConstraint(fields=["schedule", "fire_at"], name="schedule_fires_once")]
+
+    def __str__(self) -> str:
+        return f"{self.schedule_id} at {self.fire_at:%Y-%m-%d %H:%M:%S}"
+
+
+class WebhookReceipt(TenantOwned, Identified):
+    """A call to a `webhook-trigger`, by the key that a repeat has too. Unique: it starts one execution, come as it may."""
+
+    workflow = models.ForeignKey("workflows.Workflow", on_delete=models.PROTECT, related_name="+", db_index=False)
+    node_id = models.CharField(max_length=100)
+    key = models.CharField(max_length=64)
+    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        db_table = "webhook_receipts"
+        default_manager_name = "unscoped"
+        constraints = [models.UniqueConstraint(fields=["workflow", "node_id", "key"], name="webhook_receipts_once")]
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id}/{self.node_id} {self.key[:12]}"
 
 
 class WorkflowFigures(models.Model):

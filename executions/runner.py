@@ -13,10 +13,13 @@ import secrets
 import socket
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from queue import Empty, SimpleQueue
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
@@ -24,13 +27,14 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from engine.graph import InvalidDefinition
-from engine.node import Outcome
+from engine.node import Failed, Outcome
 from engine.ports import Ports
 from executions import claims, gateway, journal
 from executions.active import Active, Job
 from executions.claims import Claim
 from executions.journal import Checkpoint, ended_at_once
 from executions.models import ExecutionStatus
+from executions.schedules import fire_due
 from integrations.webhooks import deliver_due
 from workflows.plans import plan_of
 
@@ -40,6 +44,8 @@ COMMIT_PATIENCE = 60.0  # seconds a commit is tried again while the database is 
 COMMIT_PAUSE = 0.5  # seconds between two tries
 DELIVERIES = 4  # messages to customers' addresses under way at once: a dead receiver must not hold up the others
 STUCK_AFTER = 120.0  # seconds after which a desk that does not come round no longer has its leases renewed
+
+_Got = TypeVar("_Got")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +88,7 @@ class Runner:
         self._threads = [
             threading.Thread(target=self._desk, name="desk", daemon=True),
             threading.Thread(target=self._renew_leases, name="leases", daemon=True),
+            threading.Thread(target=self._fire_schedules, name="schedules", daemon=True),
             *(
                 threading.Thread(target=self._deliver_webhooks, name=f"webhooks-{n}", daemon=True)
                 for n in range(DELIVERIES)
@@ -197,14 +204,14 @@ class Runner:
         ended: list[Checkpoint] = []
         for claim in taken:
             self._drop(claim.id)
-            found = self._begin(claim)
+            found = self._open(claim)
             if isinstance(found, Active):
                 self._touched[claim.id] = self._active[claim.id] = found
             elif found is not None:
                 ended.append(found)
         self._commit(ended)
 
-    def _begin(self, claim: Claim) -> Active | Checkpoint | None:
+    def _open(self, claim: Claim) -> Active | Checkpoint | None:
         if claim.late:
             return _timed_out(claim)
         if claim.attempts > settings.ENGINE["poison_attempts"]:
@@ -234,19 +241,14 @@ class Runner:
     def _advance(self) -> None:
         """Drive, commit, and only then perform the effects whose intent is now recorded."""
         touched, self._touched = self._touched, {}
-        checkpoints: list[Checkpoint] = []
-        jobs: list[Job] = []
-        for active in sorted(
-            touched.values(), key=lambda each: len(each.jobs)
-        ):  # Who has least under way is served first.
-            try:
-                checkpoint = self._drive(active, jobs)
-            except Exception:
-                log.exception("execution_dropped", execution=str(active.claim.id))
-                self._drop(active.claim.id)
-                continue
-            if checkpoint is not None:
-                checkpoints.append(checkpoint)
+        stopping = self._stopping.is_set()
+        if not stopping:
+            self._of_each(touched, Active.drive)
+        shares = {} if stopping else self._shares(touched)
+        jobs = self._of_each(touched, lambda active: active.begin(shares.get(active.claim.id, 0)))
+        checkpoints = self._of_each(
+            touched, lambda active: active.checkpoint(owner=self.owner, lease=self._lease, release=stopping)
+        )
         held = self._commit(checkpoints)
         for checkpoint in checkpoints:
             identity = checkpoint.claim.id
@@ -256,21 +258,48 @@ class Runner:
                 touched[identity].committed()
                 if checkpoint.progressed and touched[identity] is self._suspect:
                     self._suspect = None
-        self._touched.update((key, each) for key, each in touched.items() if key in self._active and each.unfinished)
-        for job in jobs:
+        if not stopping:
+            self._touched.update((key, each) for key, each in touched.items() if key in self._active and each.unfinished)
+        for job in chain.from_iterable(jobs):
             if self._active.get(job.active.claim.id) is job.active:
                 self._in_flight += 1
                 self._effects.submit(self._perform, job)
 
-    def _drive(self, active: Active, jobs: list[Job]) -> Checkpoint | None:
-        stopping = self._stopping.is_set()
-        if not stopping:
-            active.drive()
-            jobs += active.begin(self._slots - self._in_flight - len(jobs))
-        return active.checkpoint(owner=self.owner, lease=self._lease, release=stopping)
+    def _of_each(self, touched: dict[UUID, Active], act: Callable[[Active], _Got | None]) -> list[_Got]:
+        """What each comes to, without None. A defect in one stands for itself: it is dropped, and its lease brings it back."""
+        got: list[_Got] = []
+        for identity, active in list(touched.items()):
+            try:
+                found = act(active)
+            except Exception:
+                log.exception("execution_dropped", execution=str(identity))
+                self._drop(identity)
+                del touched[identity]
+            else:
+                if found is not None:
+                    got.append(found)
+        return got
+
+    def _shares(self, touched: dict[UUID, Active]) -> dict[UUID, int]:
+        """Free threads in equal parts, what one does not need to the others; too few go to whom `standing` puts first."""
+        starved = [each for each in touched.values() if each.starved]
+        free = self._slots - self._in_flight
+        starved.sort(key=lambda each: (each.wanting,) if free >= len(starved) else each.standing)
+        shares: dict[UUID, int] = {}
+        for left, active in zip(range(len(starved), 0, -1), starved, strict=True):
+            share = min(active.wanting, -(-free // left))
+            shares[active.claim.id] = share
+            free -= share
+        return shares
 
     def _perform(self, job: Job) -> None:
-        self._inbox.put(_Finished(job, job.perform()))
+        outcome: Outcome = Failed("internal", f"The step '{job.node.title}' crashed. This is a defect of ours.")
+        try:
+            outcome = job.perform()
+        except Exception:
+            log.exception("step_crashed", execution=str(job.active.claim.id), node=job.node.id)
+        finally:
+            self._inbox.put(_Finished(job, outcome))  # Whatever happens, the slot comes back.
 
     def _commit(self, checkpoints: list[Checkpoint]) -> set[UUID]:
         """Commit together; while the database is away, again; when one checkpoint spoils the batch, one by one.
@@ -337,6 +366,16 @@ class Runner:
                 log.warning("deliveries_wait", error=type(error).__name__)
             connection.close()
 
+    def _fire_schedules(self) -> None:
+        while not self._stopping.wait(settings.ENGINE["poll_seconds"]):
+            try:
+                while not self._stopping.is_set() and fire_due():
+                    pass
+            except Exception as error:
+                # Schedules go on as soon as the database, or a defect, lets them; their misfire policy says what is made up.
+                log.warning("schedules_wait", error=type(error).__name__)
+            connection.close()
+
 
 @lru_cache(maxsize=1024)
 def _ports(organization_id: UUID) -> Ports:
@@ -346,5 +385,8 @@ def _ports(organization_id: UUID) -> Ports:
 def _timed_out(claim: Claim) -> Checkpoint:
     allowed = (claim.deadline_at - claim.created_at).total_seconds()
     return ended_at_once(
-        claim, ExecutionStatus.TIMEOUT, "TIMEOUT", f"The execution did not end within its {round(allowed, 1):,.10g} seconds."
+        claim,
+        ExecutionStatus.TIMEOUT,
+        "TIMEOUT",
+        f"The execution did not end within its {round(allowed, 1):,.10g} seconds.",
     )

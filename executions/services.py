@@ -24,6 +24,7 @@ from executions.models import LIVE, Execution, ExecutionStatus
 from integrations.egress import check_url
 from workflows import services as workflows
 from workflows.errors import WorkflowBusy, WorkflowInactive
+from workflows.models import Workflow
 from workflows.plans import plan_of
 
 
@@ -183,3 +184,12 @@ def operator(*, user: User, organization_id: UUID) -> Actor:
     if not user.is_staff:
         raise PermissionDenied
     return Actor(user.id, organization_id, Role.ADMIN, ROLE_PERMISSIONS[Role.ADMIN], user.email)
+
+
+def owner_of(workflow: Workflow) -> Actor:
+    """The system acting for a workflow that starts by itself: in its organization, as who made it, to run and read runs only.
+
+    The workflow belongs to the organization, so it goes on when its maker has left.
+    """
+    may = frozenset({Permission.EXECUTION_READ, Permission.WORKFLOW_EXECUTE})
+    return Actor(workflow.created_by_id, workflow.organization_id, Role.MEMBER, may)

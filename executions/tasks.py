@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from executions import schedules
 from executions.hints import HINTS
 
 
@@ -17,3 +18,9 @@ def advance() -> None:
 def sweep() -> None:
     """Beat's tick: look for what nobody was told about. Harmless when two beats tick."""
     HINTS.send()
+
+
+@shared_task(name="executions.fire_due", ignore_result=True)
+def fire_due() -> None:
+    """Beat's tick for schedules; workers look by themselves too. Each moment fires once, however many look."""
+    schedules.fire_due()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from engine.graph import Graph, compile_graph
 from engine.node import Bare, Done, Failed, Literal_, NodeConfig, Outcome, Step, node
@@ -45,6 +45,19 @@ class Form(NodeConfig):
     secret: Literal_ = ""
 
 
+class Vicious(NodeConfig):
+    """A defect that is no validation error."""
+
+    value: int = 0
+
+    @field_validator("value")
+    @classmethod
+    def look(cls, value: int) -> int:
+        if value == 13:
+            raise KeyError("thirteen")
+        return value
+
+
 def _too_many(config: Form) -> list[tuple[str, str]]:
     return [("count", "More than nine is too many.")] if config.count > 9 else []
 
@@ -67,6 +80,10 @@ with patch("engine.node.NODES", REGISTRY):
     @node("form", title="Form", config=Form, check=_too_many, aliases=("sheet",))
     def form(config: Form, step: Step) -> Outcome:
         return Done({"count": config.count, "title": config.title, "markup": config.markup})
+
+    @node("vicious", title="Vicious", config=Vicious)
+    def vicious(config: Vicious, step: Step) -> Outcome:
+        return Done(config.value)
 
 
 def definition(nodes: Mapping[str, Any] | Iterable[str], *edges: str | dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def outcome_of(run: Callable[[Any, Step], Any], **more: Any) -> Outcome:
     return perform(node, node.settings, step, max_output_bytes=LIMIT)
 
 
-def raising(error: Exception) -> Callable[[Any, Step], Outcome]:
+def raising(error: BaseException) -> Callable[[Any, Step], Outcome]:
     def run(config: Any, step: Step) -> Outcome:
         raise error
 
@@ -71,6 +71,19 @@ def test_a_crash_is_told_without_its_secrets(caplog: pytest.LogCaptureFixture) -
         failed = outcome_of(raising(KeyError("password=hunter2")))
     assert failed == Failed("internal", "The node 'a' crashed (KeyError). This is a defect of ours.")
     assert "The node type say crashed." in caplog.text
+
+
+def test_leaving_the_process_is_a_crash_too() -> None:
+    assert outcome_of(raising(SystemExit(3))) == Failed(
+        "internal", "The node 'a' crashed (SystemExit). This is a defect of ours."
+    )
+
+
+def test_a_crash_while_settings_are_read_is_a_failure_of_the_step() -> None:
+    graph = compiled({"a": {"type": "vicious"}})
+    graph.nodes[0].template = replace(graph.nodes[0].template, kept={"value": 13})
+    failed = prepare(graph.nodes[0], new_run(graph).scope(graph.nodes[0], "now"))
+    assert failed == Failed("internal", "The node 'a' crashed (KeyError). This is a defect of ours.")
 
 
 def test_neither_done_nor_failed_is_a_defect() -> None:

@@ -1,0 +1,198 @@
+"""The door of a `webhook-trigger`: who may call, which calls are repeats, and what is started.
+
+A caller sends data and nothing else: what runs is the newest stored version. Every flaw of its proof gets the same refusal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+import orjson
+import structlog
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from pydantic import ValidationError
+
+from auterity.kernel.access import Actor
+from auterity.kernel.errors import InvalidInput
+from engine.expressions import ExpressionError, ExpressionProblem, Scope, compile_expression, compile_template
+from engine.registry import NODES
+from executions import services
+from executions.errors import WebhookRefused
+from executions.models import Execution, ExecutionStatus, WebhookReceipt
+from workflows.errors import WorkflowNotFound
+from workflows.models import Workflow, WorkflowVersion
+
+log = structlog.get_logger(__name__)
+
+WEBHOOK = "webhook-trigger"
+SIGNATURE = "x-webhook-signature"
+TIMESTAMP = "x-webhook-timestamp"
+TOKEN = "x-webhook-token"  # noqa: S105  A header's name.
+KEYS = ("idempotency-key", "x-webhook-id")
+_NEVER_KEPT = {"authorization", "proxy-authorization", "cookie", SIGNATURE, TOKEN}
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One trigger of one active workflow."""
+
+    workflow: Workflow
+    node_id: str
+    config: Any
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingCall:
+    """What a caller sent. `headers` by lower-case name."""
+
+    body: Any
+    headers: Mapping[str, str]
+    query: Mapping[str, Any]
+    method: str
+
+
+def door_of(*, workflow_id: UUID, node_id: str) -> Door:
+    """Raises `WorkflowNotFound` unless this is a webhook of the newest version of an active workflow."""
+    workflow = (
+        Workflow.unscoped.filter(id=workflow_id, is_active=True, deleted_at=None, organization__is_active=True)
+        .order_by()
+        .first()
+    )
+    config = _triggers_of(workflow_id, workflow.version).get(node_id) if workflow is not None else None
+    if workflow is None or config is None:
+        raise WorkflowNotFound
+    return Door(workflow, node_id, config, services.owner_of(workflow))
+
+
+def admit(door: Door, *, raw: bytes, headers: Mapping[str, str]) -> None:
+    """Check the caller's proof over the body as it came. Raises `WebhookRefused`, whatever is wrong."""
+    if door.config.authentication == "none":
+        return
+    proofs = _signatures if door.config.authentication == "hmac" else _tokens
+    secret = door.config.secret.encode()
+    expected = hmac.digest(secret, raw, hashlib.sha256).hex().encode() if proofs is _signatures else secret
+    good = [hmac.compare_digest(each.encode(), expected) for each in proofs(door, headers)]
+    if not (secret and any(good) and _timely(door, headers)):
+        raise WebhookRefused
+
+
+def accept(door: Door, call: IncomingCall) -> tuple[Execution, bool]:
+    """Start an execution, or find the one that this call's first coming started: (execution, whether it is a repeat).
+
+    Raises `WorkflowNotFound`, `WorkflowInactive`, `InvalidInput`.
+    """
+    hidden = _NEVER_KEPT | {door.config.signature_header.lower()}
+    kept = {name: value for name, value in call.headers.items() if name not in hidden}
+    seen = {"body": call.body, "headers": kept, "query": dict(call.query), "method": call.method}
+    key = _key(door, seen)
+    receipts = WebhookReceipt.objects.of(door.actor).filter(workflow=door.workflow, node_id=door.node_id, key=key)
+    if key and (first := receipts.select_related("execution").first()):
+        return first.execution, True
+    try:
+        with transaction.atomic():
+            execution = services.start(
+                actor=door.actor,
+                workflow_id=door.workflow.id,
+                inputs=call.body if isinstance(call.body, dict) else {"body": call.body},
+                context={"webhook": seen},
+            )
+            if key:
+                WebhookReceipt(
+                    organization_id=door.actor.organization_id,
+                    workflow=door.workflow,
+                    node_id=door.node_id,
+                    key=key,
+                    execution=execution,
+                ).save(force_insert=True)
+    except IntegrityError:
+        first = receipts.select_related("execution").first() if key else None
+        if first is None:
+            raise
+        return first.execution, True
+    return execution, False
+
+
+def wait(door: Door, execution: Execution) -> Execution:
+    """The execution once it has ended, or as it stands when the caller has waited long enough."""
+    seconds = settings.ENGINE["sync_wait_seconds"]
+    return services.wait_for_end(actor=door.actor, execution_id=execution.id, seconds=seconds)
+
+
+def response_of(door: Door, execution: Execution) -> tuple[Any, bool]:
+    """What the trigger's `response` says of a completed run (its output when it says nothing), and whether it could be said."""
+    if execution.status != ExecutionStatus.COMPLETED:
+        return None, False
+    if door.config.response is None:
+        return execution.output_data, True
+    scope = Scope(input=execution.output_data, inputs=execution.input_data, context=execution.context)
+    try:
+        return compile_template(door.config.response).render(scope), True
+    except (ExpressionError, ExpressionProblem) as error:
+        log.warning("webhook_response_failed", execution=str(execution.id), error=error.message)
+        return None, False
+
+
+# -- inside ----------------------------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=1024)
+def _triggers_of(workflow_id: UUID, number: int) -> Mapping[str, Any]:
+    """Settings of a version's webhooks by node. A version never changes; whatever id a caller tries, it is read once."""
+    version = WorkflowVersion.unscoped.get(workflow_id=workflow_id, number=number)
+    found = {}
+    for node in version.definition.get("nodes", []):
+        if node.get("type") == WEBHOOK:
+            try:
+                found[node["id"]] = NODES.get(WEBHOOK).config.model_validate(dict(node.get("config") or {}))
+            except ValidationError as error:
+                log.warning(
+                    "webhook_unreadable", workflow=str(workflow_id), node=node["id"], problems=error.error_count()
+                )
+    return found
+
+
+def _signatures(door: Door, headers: Mapping[str, str]) -> list[str]:
+    given = (headers.get(name) for name in (door.config.signature_header.lower(), SIGNATURE))
+    return [each.removeprefix("sha256=") for each in given if each]
+
+
+def _tokens(_door: Door, headers: Mapping[str, str]) -> list[str]:
+    scheme, _, bearer = headers.get("authorization", "").partition(" ")
+    return [each for each in (headers.get(TOKEN, ""), bearer if scheme.lower() == "bearer" else "") if each]
+
+
+def _timely(door: Door, headers: Mapping[str, str]) -> bool:
+    """Whether the time of sending, where one is asked for or given, is near enough."""
+    name = door.config.timestamp_header.lower()
+    given = [headers.get(each) for each in (name, TIMESTAMP) if each and (each == name or each in headers)]
+    return all(
+        each is not None
+        and re.fullmatch(r"[0-9]{1,12}", each) is not None
+        and abs(time.time() - int(each)) <= door.config.tolerance_seconds
+        for each in given
+    )
+
+
+def _key(door: Door, seen: Mapping[str, Any]) -> str:
+    """What a repeat of this call has too, hashed; empty when nothing tells repeats."""
+    if door.config.deduplicate:
+        scope = Scope(input=dict(seen), inputs=dict(seen))
+        try:
+            value = compile_expression(door.config.deduplicate).evaluate(scope)
+        except (ExpressionError, ExpressionProblem) as error:
+            raise InvalidInput.of("deduplicate", error.message) from error
+        named = ["deduplicate", value]
+    else:
+        value = next((seen["headers"][name] for name in KEYS if seen["headers"].get(name)), None)
+        named = ["header", value]
+    return "" if value is None else hashlib.sha256(orjson.dumps(named, option=orjson.OPT_SORT_KEYS)).hexdigest()
