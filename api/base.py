@@ -132,6 +132,7 @@ def operation(
     summary: str,
     answers: dict[int, Any],
     body: type[BaseModel] | None = None,
+    raw_body: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
     raises: Sequence[type[DomainError]] = (),
     creates: bool = False,
@@ -141,6 +142,7 @@ def operation(
     """Declare a view method: what it takes, answers and refuses. The declaration is enforced and is the documentation.
 
     `creates` makes the method honour `Idempotency-Key`: the same key and body within 24 hours get the first answer.
+    `raw_body` only documents the body; the method reads its bytes itself.
     `id` is the operation's name in the OpenAPI document, else made of the class and the verb.
     """
 
@@ -160,7 +162,7 @@ def operation(
 
         about = described_by(method, description)
         tag = method.__module__.rpartition(".")[2]
-        declared = Operation(summary, about, answers, body, query, raises, creates, id, tag)
+        declared = Operation(summary, about, answers, body or raw_body, query, raises, creates, id, tag)
         handle.operation = declared  # type: ignore[attr-defined]
         return handle
 

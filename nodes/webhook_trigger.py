@@ -1,42 +1,65 @@
 """`webhook-trigger`: a run that begins with a call from outside (`schemas/node_configs.yaml`).
 
-The door itself (authentication, duplicates, the answer) is `workflows`' part; it reads this configuration.
+The door itself (authentication, duplicates, the answer) is `executions.incoming`; it reads this configuration and puts what
+it was given into the execution's context, under `webhook`.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from engine.expressions import ExpressionProblem, compile_template
 from engine.node import Bare, Done, Literal_, NodeConfig, Step, node
+
+_LITERAL: dict[str, Any] = {"x-literal": True}
 
 
 class Config(NodeConfig):
-    authentication: Literal["none", "token", "hmac"] = Field(
+    authentication: Annotated[Literal["none", "token", "hmac"], Field(json_schema_extra=_LITERAL)] = Field(
         default="none", description="How a caller proves itself: not at all, by a token, or by signing the body."
     )
     secret: Literal_ = Field(
         default="",
         repr=False,
-        description="The token or signing key. It can be written and not read back; left empty, one is made.",
-        json_schema_extra={"x-literal": True, "writeOnly": True},
+        description="The token or signing key. It can be written and not read back; while it is empty no call is let in.",
+        json_schema_extra={"x-literal": True, "x-secret": True, "writeOnly": True},
     )
     signature_header: Literal_ = Field(
         default="X-Signature-256", description="The header with the body's hex HMAC-SHA256."
     )
     timestamp_header: Literal_ = Field(default="", description="The header with the time of sending, if one is signed.")
-    tolerance_seconds: int = Field(default=300, ge=0, le=86_400, description="How old a signed call may be.")
-    deduplicate: Bare | None = Field(
-        default=None, description="An expression; a second call with the same value starts nothing."
+    tolerance_seconds: Annotated[int, Field(json_schema_extra=_LITERAL)] = Field(
+        default=300, ge=0, le=86_400, description="How far the time of sending may be from now, before or after."
     )
-    respond: Literal["immediately", "when_finished"] = Field(
+    deduplicate: Bare | None = Field(
+        default=None,
+        description="An expression over body, headers and query; a second call with the same value starts nothing.",
+    )
+    respond: Annotated[Literal["immediately", "when_finished"], Field(json_schema_extra=_LITERAL)] = Field(
         default="immediately", description="Whether the caller waits for the run's end."
     )
-    response: Any = Field(default=None, description="What the caller is answered when it waits; a template.")
+    response: Annotated[Any, Field(json_schema_extra=_LITERAL)] = Field(
+        default=None,
+        description="What the caller is answered when it waits: a template in which input is the run's output.",
+    )
 
 
-@node("webhook-trigger", title="Webhook", config=Config, trigger=True)
+def check(config: Config) -> list[tuple[str, str]]:
+    """The answer is a template of its own, filled in when the run has ended."""
+    try:
+        compile_template(config.response)
+    except ExpressionProblem as problem:
+        return [("response", problem.message)]
+    return []
+
+
+@node("webhook-trigger", title="Webhook", config=Config, trigger=True, check=check)
 def run(config: Config, step: Step) -> Done:
     """Begins the workflow when its address is called. Run by hand, the inputs stand for the body."""
-    return Done({"body": dict(step.inputs), "headers": {}, "query": {}, "method": "POST"})
+    call = step.context.get("webhook")
+    if not isinstance(call, Mapping):
+        return Done({"body": dict(step.inputs), "headers": {}, "query": {}, "method": "POST"})
+    return Done({name: call.get(name) for name in ("body", "headers", "query", "method")})

@@ -10,7 +10,8 @@ from django.utils.safestring import SafeString
 
 from accounts import markup
 from accounts.operators import AutocompleteFilter, ChoiceFilter, ReadOnlyAdmin, RecordAdmin
-from workflows.models import Workflow, WorkflowVersion
+from workflows.models import Schedule, Workflow, WorkflowVersion
+from workflows.secrets import masked, without_secrets
 
 Json = dict[str, Any]
 
@@ -106,7 +107,7 @@ class WorkflowVersionAdmin(RecordAdmin):
                 each.get("id", ""),
                 each.get("type", ""),
                 each.get("title", ""),
-                markup.json_block(each.get("config"), "Settings"),
+                markup.json_block(masked(each), "Settings"),
             )
             for each in found[: markup.SHOWN_ROWS]
         ]
@@ -128,7 +129,69 @@ class WorkflowVersionAdmin(RecordAdmin):
 
     @admin.display(description="definition")
     def whole(self, version: WorkflowVersion) -> SafeString:
-        return markup.json_block(version.definition, "Definition", limit=200_000)
+        return markup.json_block(without_secrets(version.definition), "Definition", limit=200_000)
+
+
+class DueFilter(ChoiceFilter):
+    title = "state"
+    parameter_name = "due"
+
+    def lookups(self, request: Any, model_admin: Any) -> Iterator[tuple[str, str]]:
+        yield from (("on", "on"), ("off", "off"))
+
+    def queryset(self, request: Any, queryset: Any) -> Any:
+        return queryset.filter(due_at__isnull=self.value() == "off") if self.value() in ("on", "off") else queryset
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(RecordAdmin):
+    """What runs by the clock, and when next. It is changed by changing the workflow."""
+
+    list_display = ("workflow_link", "node_id", "when", "next_run", "last_run", "organization")
+    list_filter = (DueFilter, ("workflow", AutocompleteFilter), ("organization", AutocompleteFilter))
+    list_select_related = ("workflow", "organization")
+    search_fields = ("workflow__name", "node_id")
+    search_keys = ("id", "workflow_id")
+    search_help_text = "Workflow's name or id, or node"
+    deferred = ("inputs",)
+    related = ("workflow", "organization")
+    fields: Any = (
+        "workflow_link", "node_id", "organization", "when", "next_run", "last_run", "fires", "shown_rule", "shown_inputs", "id",
+    )  # fmt: skip
+    readonly_fields = ("workflow_link", "when", "next_run", "last_run", "fires", "shown_rule", "shown_inputs")
+
+    @admin.display(description="workflow")
+    def workflow_link(self, schedule: Schedule) -> SafeString:
+        return markup.link(schedule.workflow)
+
+    @admin.display(description="rule")
+    def when(self, schedule: Schedule) -> str:
+        rule = schedule.rule
+        return (
+            f"{rule['cron']} ({rule.get('timezone', 'UTC')})"
+            if rule.get("cron")
+            else f"every {markup.span(rule.get('every_seconds'))}"
+        )
+
+    @admin.display(description="next run")
+    def next_run(self, schedule: Schedule) -> str:
+        return markup.moment(schedule.due_at)
+
+    @admin.display(description="last run")
+    def last_run(self, schedule: Schedule) -> str:
+        return markup.moment(schedule.last_fired_at)
+
+    @admin.display(description="runs")
+    def fires(self, schedule: Schedule) -> SafeString:
+        return markup.listing("executions", "schedulefire", "Its runs", schedule__id__exact=schedule.pk)
+
+    @admin.display(description="rule as stored")
+    def shown_rule(self, schedule: Schedule) -> SafeString:
+        return markup.json_block(schedule.rule, "Rule")
+
+    @admin.display(description="inputs")
+    def shown_inputs(self, schedule: Schedule) -> SafeString:
+        return markup.json_block(schedule.inputs, "Inputs")
 
 
 def _objects(definition: Any, part: str) -> list[Json]:

@@ -1,4 +1,7 @@
-"""Workflows and their immutable versions. A version is frozen the moment it is written; runs stay on the one they began on."""
+"""Workflows, their immutable versions, and when they run by themselves.
+
+A version is frozen the moment it is written; runs stay on the one they began on.
+"""
 
 from __future__ import annotations
 
@@ -46,3 +49,27 @@ class WorkflowVersion(TenantOwned, Identified):
 
     def __str__(self) -> str:
         return f"{self.workflow_id} v{self.number}"
+
+
+class Schedule(TenantOwned, Identified):
+    """When a workflow runs by the clock: one row a `schedule-trigger` node, kept in step with the newest version.
+
+    `due_at` is the next moment of its rule, and null while it must not fire. A row whose node is gone stays, for the record of
+    what it fired.
+    """
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="+")
+    node_id = models.CharField(max_length=100)
+    rule = JsonText()
+    inputs = JsonText(default=dict)
+    due_at = models.DateTimeField(null=True, blank=True)
+    last_fired_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "schedules"
+        default_manager_name = "unscoped"
+        constraints = [models.UniqueConstraint(fields=["workflow", "node_id"], name="schedules_node")]
+        indexes = [models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="schedules_due")]
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id}/{self.node_id}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,23 +16,29 @@ from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import FieldProblem, InvalidInput, RevisionConflict
 from auterity.kernel.events import publish
 from engine.graph import MAX_NODES, Problem, check
-from workflows import selectors
+from workflows import selectors, triggers
 from workflows.errors import DefinitionRefused, WorkflowInactive, WorkflowNotFound
 from workflows.events import WorkflowSaved
 from workflows.models import Workflow, WorkflowVersion
+from workflows.shapes import read_definition
 
 MAX_DEFINITION_BYTES = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowChange:
-    """What an update says. None means "leave as it is" (001: PUT keeps the fields left out)."""
+    """What an update says. None means "leave as it is" (001: PUT keeps the fields left out).
+
+    `parts` are a request's parts of a definition in either documented shape, merged with what is stored when it is saved;
+    `definition` is a whole canonical one.
+    """
 
     name: str | None = None
     description: str | None = None
     category: str | None = None
     is_active: bool | None = None
     definition: dict[str, Any] | None = None
+    parts: Mapping[str, Any] | None = None
     version: int | None = None
 
 
@@ -61,6 +68,7 @@ def create_workflow(
     )
     workflow.save(force_insert=True)
     _add_version(actor, workflow, definition)
+    triggers.sync(workflow, definition)
     return workflow
 
 
@@ -78,17 +86,21 @@ def update_workflow(*, actor: Actor, workflow_id: UUID, change: WorkflowChange) 
         )
     _check_texts(name=change.name, category=change.category)
     active = workflow.is_active if change.is_active is None else change.is_active
+    switched = active != workflow.is_active
     stored = selectors.get_version(actor=actor, workflow=workflow)
-    if change.definition is not None or (active and not workflow.is_active):
-        _check_definition(change.definition or stored.definition, must_run=active)
+    definition = change.definition or read_definition(change.parts or {}, stored.definition)
+    if definition is not None or (active and switched):
+        _check_definition(definition or stored.definition, must_run=active)
     for field in ("name", "description", "category", "is_active"):
         value = getattr(change, field)
         if value is not None:
             setattr(workflow, field, value.strip() if field == "name" else value)
-    if change.definition is not None and _checksum(change.definition) != stored.checksum:
+    if definition is not None and _checksum(definition) != stored.checksum:
         workflow.version += 1
-        _add_version(actor, workflow, change.definition)
+        _add_version(actor, workflow, definition)
     workflow.save()
+    if switched or definition is not None:
+        triggers.sync(workflow, definition or stored.definition)
     return workflow
 
 
@@ -115,6 +127,7 @@ def delete_workflow(*, actor: Actor, workflow_id: UUID) -> None:
     workflow.deleted_at = timezone.now()
     workflow.is_active = False
     workflow.save()
+    triggers.sync(workflow, {})
 
 
 def runnable_version(*, actor: Actor, workflow_id: UUID) -> UUID:

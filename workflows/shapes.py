@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auterity.kernel.errors import FieldProblem, InvalidInput
+from workflows.secrets import masked, unmasked
 
 Json = dict[str, Any]
 
@@ -94,15 +95,16 @@ def _read_node(raw: Mapping[str, Any], before: Mapping[str, Any], place: str, pr
             problems.append(FieldProblem(f"{place}.{key}", "This must be an object."))
             return {"id": str(raw.get("id") or ""), "type": "", "config": {}}
     node_id = _text(raw, "id", place, problems)
-    data = dict(raw.get("data") or {})
-    label = data.pop("label", None)
+    node_type = _text(raw, "type", place, problems)
     stored = before.get(node_id, {})
+    config, data = (unmasked(node_type, raw.get(key), stored) for key in ("config", "data"))
+    label = data.pop("label", None) if data is not None else None
     title = str(_later(raw.get("title"), label, stored.get("title") or node_id) or "")
     node: Json = {
         "id": node_id,
-        "type": _text(raw, "type", place, problems),
+        "type": node_type,
         "title": "" if title == node_id else title,
-        "config": _later(raw.get("config"), data if raw.get("data") is not None else None, stored.get("config")) or {},
+        "config": _later(config, data, stored.get("config")) or {},
     }
     for key in ("position", "description", "inputs", "outputs", "validation"):
         if raw.get(key) and raw[key] != _UNPLACED:
@@ -161,7 +163,7 @@ def _check_variables(variables: list[Mapping[str, Any]], problems: list[FieldPro
 
 
 def _write_node(node: Mapping[str, Any]) -> Json:
-    config = dict(node.get("config") or {})
+    config = masked(node)
     title = node.get("title") or ""
     return {
         **node.get("extra", {}),

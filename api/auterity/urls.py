@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.auterity.views import auth, docs, executions, templates, workflows
+from api.auterity.views import auth, docs, executions, templates, triggers, workflows
 
 urlpatterns = [
     path("api/auth/register", auth.RegisterView.as_view()),
@@ -28,6 +28,7 @@ urlpatterns = [
     path("api/workflows/<uuid:workflow_id>/versions/<int:number>/restore", workflows.RestoreVersionView.as_view()),
     path("api/workflows/<uuid:workflow_id>/execute", executions.ExecuteView.as_view()),
     path("api/workflows/<uuid:workflow_id>/executions", executions.ExecutionsView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/triggers/<str:node_id>", triggers.WebhookView.as_view()),
     path("api/logs", executions.LogsView.as_view()),
     path("api/logs/<uuid:log_id>", executions.LogView.as_view()),
     path("api/templates", templates.TemplatesView.as_view()),

@@ -17,6 +17,7 @@ MAY_LOOK_ACROSS_TENANTS = {
     "executions/admin.py",
     "executions/claims.py",  # a worker takes up what is due, whoever's it is
     "executions/everywhere.py",  # what operators see
+    "executions/incoming.py",  # a caller proves itself to the workflow, not as somebody of an organization
     "executions/journal.py",  # the only writer of what workers record
     "executions/page.py",  # the operators' list
     "executions/schedules.py",  # a worker fires what is due, whoever's it is
