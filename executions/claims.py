@@ -14,7 +14,6 @@ from django.db import connection
 from executions import sql
 from executions.models import SUSPECT_AFTER, Execution, ExecutionStep
 
-
 _CLAIMED = (
     "id, organization_id, workflow_id, version_id, fence, seq, attempts, input_data, context, started_at, created_at, "
     "deadline_at, webhook_url, created_by_id, progress"
@@ -65,8 +64,8 @@ class Claim:
 def claim(*, owner: str, limit: int, lease: float, suspect: bool = False) -> list[Claim]:
     """Take up to `limit` due executions: a lease, a higher fence, one more attempt. Their recorded steps come along.
 
-    Those that `SUSPECT_AFTER` workers took without recording any progress are `suspect`, and claimed by themselves: of a batch that
-    goes down with its worker, only the one to blame goes on failing.
+    Those that `SUSPECT_AFTER` workers took without recording any progress are `suspect`, and claimed by themselves: of a
+    batch that goes down with its worker, only the one to blame goes on failing.
     """
     now = sql.now()
     which = ">=" if suspect else "<"

@@ -259,7 +259,9 @@ class Runner:
                 if checkpoint.progressed and touched[identity] is self._suspect:
                     self._suspect = None
         if not stopping:
-            self._touched.update((key, each) for key, each in touched.items() if key in self._active and each.unfinished)
+            self._touched.update(
+                (key, each) for key, each in touched.items() if key in self._active and each.unfinished
+            )
         for job in chain.from_iterable(jobs):
             if self._active.get(job.active.claim.id) is job.active:
                 self._in_flight += 1

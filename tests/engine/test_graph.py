@@ -72,7 +72,9 @@ def test_an_unknown_type_is_named_with_the_nearest_ones() -> None:
 
 def test_a_type_unlike_any_lists_them_all() -> None:
     told = problems({"a": {"type": "quantum"}})
-    assert told == [("nodes.a.type", "'quantum' is not a node type; the types are break, form, gather, say, sheet, vicious")]
+    assert told == [
+        ("nodes.a.type", "'quantum' is not a node type; the types are break, form, gather, say, sheet, vicious")
+    ]
 
 
 def test_unknown_ends_are_named_with_the_nearest_id() -> None:
