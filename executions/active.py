@@ -20,7 +20,7 @@ from engine.scheduler import Run
 from executions.claims import Claim
 from executions.history import run_from
 from executions.journal import Checkpoint
-from executions.lines import clean, kept, line_of
+from executions.lines import clean, kept, line_of, masked
 from executions.models import ExecutionLog, ExecutionStatus, ExecutionStep, LogKind, StepStatus
 
 STEPS_A_TURN = 1000
@@ -230,7 +230,8 @@ class Active:
         if isinstance(config, Failed):
             self._settle(node, row, config, [])
             return None
-        row.input_data = kept(rendered)
+        assert isinstance(rendered, dict), "a rendering that failed is the configuration's failure"  # noqa: S101  For the checker.
+        row.input_data = kept(masked(rendered, node.settings.sensitive))
         what = (
             "continues after an interruption"
             if recovering

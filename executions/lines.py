@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -11,6 +12,10 @@ from executions.claims import Claim
 from executions.models import ExecutionLog, ExecutionStatus, LogKind
 
 KEPT_BYTES = 64 * 1024
+MASK = "********"
+CREDENTIAL_HEADERS = frozenset(
+    {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token", "api-key"}
+)
 MAX_MESSAGE = 4000  # characters
 
 
@@ -56,3 +61,24 @@ def kept(value: Any) -> Any:
     except TypeError:
         return None
     return value if size <= KEPT_BYTES else {"omitted": f"{size:,} bytes"}
+
+
+def masked(config: dict[str, Any], sensitive: Sequence[str]) -> dict[str, Any]:
+    """A rendered configuration without what nobody should read back: headers that carry credentials, and `sensitive` paths."""
+    headers = config.get("headers")
+    hidden = (
+        [f"headers.{name}" for name in headers if name.lower() in CREDENTIAL_HEADERS]
+        if isinstance(headers, dict)
+        else []
+    )
+    for path in (*hidden, *sensitive):
+        config = _without(config, path.split("."))
+    return config
+
+
+def _without(value: Any, path: Sequence[str]) -> Any:
+    if not path:
+        return MASK
+    if isinstance(value, dict) and path[0] in value:
+        return {**value, path[0]: _without(value[path[0]], path[1:])}
+    return value

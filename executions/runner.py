@@ -1,4 +1,4 @@
-"""A worker process's desk: claims due executions, carries their steps out, and commits what happened.
+"""A worker process: its desk, and the threads beside it.
 
 One thread decides and talks to the database; effects run on a pool of threads that hold no connection; a third kind of thread
 renews the leases. Pure steps of all claimed executions are committed together; an effectful step is committed before it is
@@ -8,61 +8,24 @@ performed and after. Whatever dies, the database says what is still owed, and an
 from __future__ import annotations
 
 import os
-import random
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import lru_cache
-from itertools import chain
-from queue import Empty, SimpleQueue
-from typing import TypeVar
-from uuid import UUID
 
 import structlog
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
-from engine.graph import InvalidDefinition
-from engine.node import Failed, Outcome
-from engine.ports import Ports
-from executions import claims, gateway, journal
-from executions.active import Active, Job
-from executions.claims import Claim
-from executions.journal import Checkpoint, ended_at_once
-from executions.models import ExecutionStatus
+from executions import claims
+from executions.desk import Desk
 from executions.schedules import fire_due
 from integrations.webhooks import deliver_due
-from workflows.plans import plan_of
 
 log = structlog.get_logger(__name__)
 
-COMMIT_PATIENCE = 60.0  # seconds a commit is tried again while the database is away
-COMMIT_PAUSE = 0.5  # seconds between two tries
 DELIVERIES = 4  # messages to customers' addresses under way at once: a dead receiver must not hold up the others
 STUCK_AFTER = 120.0  # seconds after which a desk that does not come round no longer has its leases renewed
-
-_Got = TypeVar("_Got")
-
-
-@dataclass(frozen=True, slots=True)
-class _Finished:
-    job: Job
-    outcome: Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class _Lost:
-    """Executions that are no longer this worker's, with the fence under which they were."""
-
-    fences: dict[UUID, int]
-
-
-class _Wake:
-    """Somebody says there may be work."""
 
 
 class Runner:
@@ -71,22 +34,10 @@ class Runner:
     def __init__(self) -> None:
         self.owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._lease = float(settings.ENGINE["lease_seconds"])
-        self._slots = int(settings.ENGINE["effect_threads"])
-        self._batch = int(settings.ENGINE["claim_batch"])
-        self._inbox: SimpleQueue[_Finished | _Lost | _Wake] = SimpleQueue()
-        self._awake = threading.Event()
         self._stopping = threading.Event()
-        self._left = threading.Event()
-        self._active: dict[UUID, Active] = {}
-        self._touched: dict[UUID, Active] = {}  # Kept until advanced: a turn that fails midway begins again with them.
-        self._suspect: Active | None = None
-        self._in_flight = 0
-        self._more = True
-        self._next_tick = 0.0
-        self._turned_at = time.monotonic()
-        self._effects = ThreadPoolExecutor(self._slots, thread_name_prefix="effect")
+        self.desk = Desk(self.owner, self._stopping)
         self._threads = [
-            threading.Thread(target=self._desk, name="desk", daemon=True),
+            threading.Thread(target=self.desk.run, name="desk", daemon=True),
             threading.Thread(target=self._renew_leases, name="leases", daemon=True),
             threading.Thread(target=self._fire_schedules, name="schedules", daemon=True),
             *(
@@ -101,249 +52,24 @@ class Runner:
 
     def wake(self) -> None:
         """A hint that something is due. Cheap, never blocks, may be repeated."""
-        if not self._awake.is_set():
-            self._awake.set()
-            self._inbox.put(_Wake())
+        self.desk.wake()
 
     def stop(self, *, grace: float = 20.0) -> None:
         """Claim and begin nothing more, and wait up to `grace` seconds for steps under way, their leases renewed meanwhile."""
         until = time.monotonic() + grace
         self._stopping.set()
-        self._inbox.put(_Wake())
+        self.desk.wake()
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
-        self._effects.shutdown(wait=False, cancel_futures=True)
-
-    # -- the desk ----------------------------------------------------------------------------------------------------
-
-    def _desk(self) -> None:
-        while not (self._stopping.is_set() and not self._active):
-            try:
-                self._turn()
-            except (OperationalError, InterfaceError) as error:
-                log.warning("database_away", error=str(error).splitlines()[0] if str(error) else type(error).__name__)
-                connection.close()
-                self._stopping.wait(self._lease / 10)
-            except Exception:
-                # The desk must outlive a defect: what it held is dropped, and the leases bring it back.
-                log.exception("turn_failed")
-                self._active.clear()
-                self._touched.clear()
-                self._suspect = None
-                self._stopping.wait(1.0)
-        connection.close()
-        self._left.set()
-
-    def _turn(self) -> None:
-        self._turned_at = time.monotonic()
-        self._collect()
-        if self._turned_at >= self._next_tick:
-            self._next_tick = self._turned_at + settings.ENGINE["poll_seconds"] * random.uniform(0.8, 1.2)  # noqa: S311  Spreads polls.
-            self._more = True
-            self._end_late()
-            self._claim_suspect()
-        if self._more and (room := self._room()):
-            taken = claims.claim(owner=self.owner, limit=room, lease=self._lease)
-            self._more = len(taken) == room
-            self._take_up(taken)
-        self._advance()
-
-    def _collect(self) -> None:
-        """What came in, waiting for it unless there is work at hand."""
-        try:
-            message = self._inbox.get(timeout=self._patience())
-            while True:
-                self._take_in(message)
-                message = self._inbox.get_nowait()
-        except Empty:
-            pass
-        for active in self._active.values():
-            if (active.retries and active.due_in() <= 0) or (self._stopping.is_set() and not active.jobs):
-                self._touched[active.claim.id] = active
-
-    def _patience(self) -> float:
-        if self._touched or (self._more and self._room()):
-            return 0.0
-        until_tick = max(0.0, self._next_tick - time.monotonic())
-        return min([until_tick, *(each.due_in() for each in self._active.values() if each.retries)])
-
-    def _room(self) -> int:
-        """How many more executions this desk may take: fewer while steps wait for a free thread, none beside a suspect."""
-        if self._stopping.is_set() or self._suspect is not None:
-            return 0
-        starved = sum(each.starved for each in self._active.values())
-        return max(0, min(self._batch - starved, 20 * self._batch - len(self._active)))
-
-    def _take_in(self, message: _Finished | _Lost | _Wake) -> None:
-        if isinstance(message, _Wake):
-            self._awake.clear()
-            self._more = True
-        elif isinstance(message, _Lost):
-            for identity, fence in message.fences.items():
-                if identity in self._active and self._active[identity].claim.fence == fence:
-                    self._drop(identity)
-        else:
-            self._in_flight -= 1
-            active = message.job.active
-            if self._active.get(active.claim.id) is active:
-                active.finish(message.job, message.outcome)
-                self._touched[active.claim.id] = active
-            self._touched.update((key, each) for key, each in self._active.items() if each.starved)
-
-    def _claim_suspect(self) -> None:
-        """Try one that several workers took in vain. It is claimed when everything at hand is safe, and nothing beside it."""
-        if not self._room():
-            return
-        taken = claims.claim(owner=self.owner, limit=1, lease=self._lease, suspect=True)
-        if taken:
-            self._advance()
-            self._take_up(taken)
-            self._suspect = self._active.get(taken[0].id)
-
-    def _take_up(self, taken: list[Claim]) -> None:
-        ended: list[Checkpoint] = []
-        for claim in taken:
-            self._drop(claim.id)
-            found = self._open(claim)
-            if isinstance(found, Active):
-                self._touched[claim.id] = self._active[claim.id] = found
-            elif found is not None:
-                ended.append(found)
-        self._commit(ended)
-
-    def _open(self, claim: Claim) -> Active | Checkpoint | None:
-        if claim.late:
-            return _timed_out(claim)
-        if claim.attempts > settings.ENGINE["poison_attempts"]:
-            return ended_at_once(
-                claim,
-                ExecutionStatus.FAILED,
-                "POISON",
-                f"Given up after {claim.attempts - 1} workers took this execution and none of them recorded any progress.",
-            )
-        try:
-            plan = plan_of(claim.version_id)
-            about = {
-                "execution": {"id": str(claim.id), "started_at": claim.started_at.isoformat().replace("+00:00", "Z")},
-                "workflow": plan.workflow,
-                "organization": plan.organization,
-            }
-            return Active.take_up(claim, plan.graph, about, _ports(claim.organization_id))
-        except InvalidDefinition as error:
-            return ended_at_once(claim, ExecutionStatus.FAILED, "DEFINITION", f"The definition cannot run: {error}")
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
-            # One execution that cannot be taken up stands for itself; tried in vain a few times, it ends as poison.
-            log.exception("not_taken_up", execution=str(claim.id))
-            return None
-
-    def _advance(self) -> None:
-        """Drive, commit, and only then perform the effects whose intent is now recorded."""
-        touched, self._touched = self._touched, {}
-        stopping = self._stopping.is_set()
-        if not stopping:
-            self._of_each(touched, Active.drive)
-        shares = {} if stopping else self._shares(touched)
-        jobs = self._of_each(touched, lambda active: active.begin(shares.get(active.claim.id, 0)))
-        checkpoints = self._of_each(
-            touched, lambda active: active.checkpoint(owner=self.owner, lease=self._lease, release=stopping)
-        )
-        held = self._commit(checkpoints)
-        for checkpoint in checkpoints:
-            identity = checkpoint.claim.id
-            if identity not in held or checkpoint.ended or not checkpoint.owner:
-                self._drop(identity)
-            else:
-                touched[identity].committed()
-                if checkpoint.progressed and touched[identity] is self._suspect:
-                    self._suspect = None
-        if not stopping:
-            self._touched.update(
-                (key, each) for key, each in touched.items() if key in self._active and each.unfinished
-            )
-        for job in chain.from_iterable(jobs):
-            if self._active.get(job.active.claim.id) is job.active:
-                self._in_flight += 1
-                self._effects.submit(self._perform, job)
-
-    def _of_each(self, touched: dict[UUID, Active], act: Callable[[Active], _Got | None]) -> list[_Got]:
-        """What each comes to, without None. A defect in one stands for itself: it is dropped, and its lease brings it back."""
-        got: list[_Got] = []
-        for identity, active in list(touched.items()):
-            try:
-                found = act(active)
-            except Exception:
-                log.exception("execution_dropped", execution=str(identity))
-                self._drop(identity)
-                del touched[identity]
-            else:
-                if found is not None:
-                    got.append(found)
-        return got
-
-    def _shares(self, touched: dict[UUID, Active]) -> dict[UUID, int]:
-        """Free threads in equal parts, what one does not need to the others; too few go to whom `standing` puts first."""
-        starved = [each for each in touched.values() if each.starved]
-        free = self._slots - self._in_flight
-        starved.sort(key=lambda each: (each.wanting,) if free >= len(starved) else each.standing)
-        shares: dict[UUID, int] = {}
-        for left, active in zip(range(len(starved), 0, -1), starved, strict=True):
-            share = min(active.wanting, -(-free // left))
-            shares[active.claim.id] = share
-            free -= share
-        return shares
-
-    def _perform(self, job: Job) -> None:
-        outcome: Outcome = Failed("internal", f"The step '{job.node.title}' crashed. This is a defect of ours.")
-        try:
-            outcome = job.perform()
-        except Exception:
-            log.exception("step_crashed", execution=str(job.active.claim.id), node=job.node.id)
-        finally:
-            self._inbox.put(_Finished(job, outcome))  # Whatever happens, the slot comes back.
-
-    def _commit(self, checkpoints: list[Checkpoint]) -> set[UUID]:
-        """Commit together; while the database is away, again; when one checkpoint spoils the batch, one by one.
-
-        Returns the executions that are still this worker's. What could not be committed is not: its lease brings it back.
-        """
-        give_up = time.monotonic() + COMMIT_PATIENCE
-        while True:
-            try:
-                return journal.commit(checkpoints)
-            except (OperationalError, InterfaceError) as error:
-                connection.close()
-                log.warning("commit_waits_for_database", error=str(error)[:200], executions=len(checkpoints))
-                if time.monotonic() > give_up:
-                    return set()
-                time.sleep(COMMIT_PAUSE)
-            except Exception:
-                log.exception("commit_refused", executions=[str(each.claim.id) for each in checkpoints])
-                if len(checkpoints) == 1:
-                    return set()
-                return {identity for each in checkpoints for identity in self._commit([each])}
-
-    def _end_late(self) -> None:
-        late = [each for each in self._active.values() if each.past_deadline]
-        for active in late:
-            self._drop(active.claim.id)
-        self._commit([_timed_out(each.claim) for each in late])
-
-    def _drop(self, execution_id: UUID) -> None:
-        dropped = self._active.pop(execution_id, None)
-        self._touched.pop(execution_id, None)
-        if dropped is self._suspect:
-            self._suspect = None
 
     # -- beside the desk ---------------------------------------------------------------------------------------------
 
     def _renew_leases(self) -> None:
-        while not self._left.wait(self._lease / 3):
-            if time.monotonic() - self._turned_at > STUCK_AFTER:
-                log.error("desk_stuck", seconds=round(time.monotonic() - self._turned_at))
+        while not self.desk.left.wait(self._lease / 3):
+            if time.monotonic() - self.desk.turned_at > STUCK_AFTER:
+                log.error("desk_stuck", seconds=round(time.monotonic() - self.desk.turned_at))
                 continue
-            held = list(self._active.values())
+            held = self.desk.held()
             fences = {each.claim.id: each.claim.fence for each in held if not each.hung}
             lost = {each.claim.id: each.claim.fence for each in held if each.hung}
             try:
@@ -355,7 +81,7 @@ class Runner:
                 log.warning("leases_not_renewed", error=type(error).__name__)
                 connection.close()
             if lost:
-                self._inbox.put(_Lost(lost))
+                self.desk.lose(lost)
         connection.close()
 
     def _deliver_webhooks(self) -> None:
@@ -377,18 +103,3 @@ class Runner:
                 # Schedules go on as soon as the database, or a defect, lets them; their misfire policy says what is made up.
                 log.warning("schedules_wait", error=type(error).__name__)
             connection.close()
-
-
-@lru_cache(maxsize=1024)
-def _ports(organization_id: UUID) -> Ports:
-    return gateway.ports_of(organization_id)
-
-
-def _timed_out(claim: Claim) -> Checkpoint:
-    allowed = (claim.deadline_at - claim.created_at).total_seconds()
-    return ended_at_once(
-        claim,
-        ExecutionStatus.TIMEOUT,
-        "TIMEOUT",
-        f"The execution did not end within its {round(allowed, 1):,.10g} seconds.",
-    )

@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import structlog
+
 from auterity import env
 
 ENV = env.read()
@@ -230,6 +232,15 @@ CELERY = {
     },
 }
 
+# One line an event. Tracebacks never show local variables: those are customers' data and secrets.
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.format_exc_info,
+        structlog.processors.LogfmtRenderer(key_order=["event", "request_id"], drop_missing=True),
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+)
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,

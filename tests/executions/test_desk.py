@@ -215,7 +215,7 @@ def test_stopping_lets_a_step_end_and_gives_the_rest_away_at_once(
     let_go.set()
     stopping.join(10)
     assert not stopping.is_alive()
-    assert (runner._active, runner._in_flight, counted.keys) == ({}, 0, [])
+    assert (runner.desk._active, runner.desk._in_flight, counted.keys) == ({}, 0, [])
     held = fresh(first)
     assert (held.status, held.lease_owner, held.attempts) == ("running", "", 0)
     assert [(row.node_id, row.status) for row in steps_of(first).values()] == [("a", "completed")]
@@ -287,5 +287,5 @@ def test_nothing_stays_in_memory_once_it_has_ended(actor: Actor, counted: Counte
     workflow = save(actor, flow({"a": "count", "b": "start"}, "a > b"))
     for each in [start(actor, workflow) for _ in range(50)]:
         ended(each)
-    until(lambda: not runner._active)
-    assert (runner._touched, runner._in_flight, runner._suspect) == ({}, 0, None)
+    until(lambda: not runner.desk._active)
+    assert (runner.desk._touched, runner.desk._in_flight, runner.desk._suspect) == ({}, 0, None)

@@ -91,7 +91,7 @@ def test_cancelling_during_an_effect_discards_its_late_result(actor: Actor, slow
     services.cancel(actor=actor, execution_id=accepted.id)
     slow.let_go.set()
     assert slow.returned.wait(10)
-    until(lambda: not runner._active)
+    until(lambda: not runner.desk._active)
     done = fresh(accepted)
     assert (done.status, done.output_data) == ("cancelled", None)
     [row] = steps_of(done).values()
@@ -110,7 +110,7 @@ def test_a_worker_notices_a_cancelled_execution_without_a_result(
     accepted = start(actor, flow({"a": "slow"}))
     assert slow.begun.wait(10)
     services.cancel(actor=actor, execution_id=accepted.id)
-    until(lambda: not runner._active)
+    until(lambda: not runner.desk._active)
     assert not slow.returned.is_set()
 
 
@@ -186,7 +186,7 @@ def test_an_execution_out_of_time_ends_although_a_step_is_under_way(actor: Actor
     assert [row.status for row in steps_of(done).values()] == ["cancelled"]
     slow.let_go.set()
     assert slow.returned.wait(10)
-    until(lambda: runner._in_flight == 0)
+    until(lambda: runner.desk._in_flight == 0)
     assert kinds_of(done) == [("started", None), ("step_started", "a"), ("ended", None)]
     assert WorkflowFigures.objects.get().timeout == 1
 

@@ -146,7 +146,7 @@ def test_a_long_wait_holds_no_worker(actor: Actor, add_node: Any, runner: Runner
     assert row.due_at is not None
     assert abs(row.due_at - held.due_at) < dt.timedelta(seconds=1)
     assert dt.timedelta(seconds=299) < held.due_at - held.started_at < dt.timedelta(seconds=320)
-    until(lambda: not runner._active)
+    until(lambda: not runner.desk._active)
     shown = selectors.describe(actor=actor, execution_id=held.id)
     assert shown.waiting_for == {
         "reason": "retry",
