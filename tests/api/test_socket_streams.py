@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.conf import settings
@@ -140,7 +141,8 @@ def test_a_lost_fact_is_fetched_from_the_database(server: Server, ann: Person, r
 @pytest.mark.postgres
 def test_a_worker_in_another_process_is_watched_through_redis(server: Server, path: str, token: str) -> None:
     host = settings.DATABASES["default"]
-    url = f"postgresql://{host['USER']}:{host['PASSWORD']}@{host['HOST']}:{host['PORT']}/{connection.settings_dict['NAME']}"
+    name, place = connection.settings_dict["NAME"], urlencode({"host": host["HOST"], "port": host["PORT"]})
+    url = f"postgresql://{host['USER']}:{host['PASSWORD']}@/{name}?{place}"
     program = "import django, time; django.setup()\nfrom executions.runner import Runner\nr = Runner(); r.start(); time.sleep(60)"
     with server.socket(path, header=token) as socket:
         joined(socket)
