@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from engine.node import Done, Failed, NodeConfig, Outcome, Step, node
+from engine.waiting import Person, Question, Reason, Wait, Wake
 from nodes.settings.checks import Problems
 from nodes.settings.form_fields import FormField, Invalid, collect, matches
 from nodes.settings.text import Text
@@ -52,12 +53,35 @@ def _field_problems(field: FormField) -> Problems:
     return problems
 
 
-@node("form-input", title="Form", config=Config, trigger=True, check=check)
+def resume(config: Config, step: Step, wake: Wake) -> Outcome:
+    if wake.answers:
+        values, errors = collect(config.fields, wake.answers[-1].data)
+        return Failed("rejected", " ".join(errors.values()), {"fields": errors}) if errors else Done(values)
+    if wake.expired:
+        return Failed("timeout", f"Nobody filled in the form within {config.expires_in_seconds:,} seconds.")
+    return Wait(Reason.FORM, wake.left)
+
+
+@node("form-input", title="Form", config=Config, trigger=True, check=check, resume=resume)
 def run(config: Config, step: Step) -> Outcome:
-    """Checks the values given at the start against its fields and hands them on in their types."""
+    """Checks the values given at the start against its fields; in mid-run, waits until somebody fills it in."""
+    if not step.first:
+        return Wait(Reason.FORM, config.expires_in_seconds, question=_question(config))
     if not config.fields:
         return Done(dict(step.inputs))
     values, errors = collect(config.fields, step.inputs)
     if errors:
         return Failed("rejected", " ".join(errors.values()), {"fields": errors})
     return Done(values)
+
+
+def _question(config: Config) -> Question:
+    named = config.who if isinstance(config.who, list) else []
+    return Question(
+        title=config.title,
+        message=config.description,
+        people=[Person(email) for email in named],
+        roles=("member", "manager", "admin") if config.who == "members" else (),
+        public=config.who == "public",
+        fields=[field.model_dump(mode="json") for field in config.fields],
+    )
