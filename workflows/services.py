@@ -130,15 +130,15 @@ def delete_workflow(*, actor: Actor, workflow_id: UUID) -> None:
     triggers.sync(workflow, {})
 
 
-def runnable_version(*, actor: Actor, workflow_id: UUID) -> UUID:
+def runnable_version(*, actor: Actor, workflow_id: UUID, number: int | None = None) -> UUID:
     """The id of the version an execution begins on now, in one small query: this is what every accept asks.
 
-    Raises `WorkflowNotFound` or `WorkflowInactive`.
+    `number` asks for a certain version. Raises `WorkflowNotFound` or `WorkflowInactive`.
     """
     require(actor, Permission.WORKFLOW_EXECUTE)
     found = (
         WorkflowVersion.objects.of(actor)
-        .filter(workflow_id=workflow_id, workflow__deleted_at=None)
+        .filter(workflow_id=workflow_id, workflow__deleted_at=None, **({} if number is None else {"number": number}))
         .order_by("-number")
         .values_list("id", "workflow__is_active")
         .first()
