@@ -18,6 +18,7 @@ import orjson
 import structlog
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from pydantic import BaseModel
 from rest_framework.authentication import BaseAuthentication
@@ -45,7 +46,7 @@ IDEMPOTENCY_HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a view answers: a pydantic model (or plain JSON) and a status."""
+    """What a view answers: a pydantic model (or plain JSON) and a status; or a whole response of bytes."""
 
     body: Any
     status: int = 200
@@ -158,7 +159,8 @@ def operation(
             key = request.headers.get("Idempotency-Key", "") if creates and isinstance(call.actor, Actor) else ""
             if key:
                 return _once(view, call, key, lambda: method(view, call, **ids))
-            return _respond(method(view, call, **ids))
+            response: Response = _respond(method(view, call, **ids))
+            return response
 
         about = described_by(method, description)
         tag = method.__module__.rpartition(".")[2]
@@ -186,7 +188,9 @@ def _body(request: Request, model: type[BaseModel] | None) -> Any:
     return model.model_validate(request.data)
 
 
-def _respond(answer: Answer) -> Response:
+def _respond(answer: Answer) -> Any:
+    if isinstance(answer.body, HttpResponseBase):  # Bytes, which no renderer touches.
+        return answer.body
     body = (
         answer.body.model_dump(mode="json", by_alias=True, exclude_unset=answer.sparse)
         if isinstance(answer.body, BaseModel)

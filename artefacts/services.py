@@ -37,10 +37,9 @@ def upload(*, actor: Actor, name: str, declared_type: str, file: IO[bytes]) -> A
 
     `file` is a real file of the multipart parser's. Raises `FileRefused`, `FileTooLarge`, `StorageFull`.
     """
-    require(actor, Permission.WORKFLOW_EXECUTE)
+    admit_upload(actor=actor, size=kinds.size_of(file))
     shown = file_name(name)
     kind = kinds.agreed(shown, declared_type, file)
-    check_room(actor.organization_id, kinds.size_of(file))
     with kinds.safe_copy(kind, file) as pieces:
         return store(
             organization_id=actor.organization_id,
@@ -51,6 +50,15 @@ def upload(*, actor: Actor, name: str, declared_type: str, file: IO[bytes]) -> A
             max_bytes=settings.ARTEFACTS["max_upload_bytes"],
             created_by_id=actor.user_id,
         )
+
+
+def admit_upload(*, actor: Actor, size: int) -> None:
+    """Whether a file of about this size may come at all: asked before anything of it is read. Raises as `upload` does."""
+    require(actor, Permission.WORKFLOW_EXECUTE)
+    most = settings.ARTEFACTS["max_upload_bytes"]
+    if size > most:
+        raise FileTooLarge(f"A file may have {most:,} bytes.", max_bytes=most)
+    check_room(actor.organization_id, size)
 
 
 def store(

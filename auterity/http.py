@@ -22,15 +22,17 @@ from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from api.base import refused
+from api.uploads import ENVELOPE_BYTES
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
+UPLOADS = ("POST", "/api/files")
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 
 class ThreadedHandler(ASGIHandler):
-    """Bodies are received before and answered after the hop, whole; nothing here streams for minutes."""
+    """Bodies are received whole before the hop, large ones on disk; answers are sent whole, files a piece at a time."""
 
     def __init__(self) -> None:
         BaseHandler.__init__(self)
@@ -39,22 +41,30 @@ class ThreadedHandler(ASGIHandler):
 
     async def __call__(self, scope: Message, receive: Any, send: Send) -> None:
         try:
-            body = await self.read_body(_bounded(receive))
+            body = await self.read_body(_bounded(receive, _most(scope)))
         except RequestAborted:
             return
         except RequestDataTooBig:
             body = None
+        loop = asyncio.get_running_loop()
         try:
-            loop = asyncio.get_running_loop()
-            status, headers, content = await loop.run_in_executor(self._threads, self._answer, scope, body)
+            response = await loop.run_in_executor(self._threads, self._answer, scope, body)
         finally:
             if body is not None:
                 body.close()
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        try:
+            await send({"type": "http.response.start", "status": response.status_code, "headers": _headers(response)})
+            if response.streaming:
+                pieces = iter(response)
+                while piece := await loop.run_in_executor(self._threads, next, pieces, None):
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b"" if response.streaming else response.content})
+        finally:
+            # Not on the loop: it signals the end of the request, which looks after this thread's connection.
+            await asyncio.shield(loop.run_in_executor(self._threads, response.close))
 
-    def _answer(self, scope: Message, body: IO[bytes] | None) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-        """Status, headers and content. Without a body, it was larger than anything here takes."""
+    def _answer(self, scope: Message, body: IO[bytes] | None) -> Any:
+        """The response. Without a body, it was larger than anything at this address takes."""
         set_script_prefix(get_script_prefix(scope))
         request_started.send(sender=self.__class__, scope=scope)
         request, unreadable = self.create_request(scope, body or io.BytesIO())
@@ -66,22 +76,27 @@ class ThreadedHandler(ASGIHandler):
         else:
             response = self.get_response(request)
         response._handler_class = self.__class__  # Django's handlers set it; `close` signals by it.
-        try:
-            content = b"".join(response)
-            return response.status_code, _headers(response), content
-        finally:
-            response.close()
+        return response
 
 
-def _bounded(receive: Callable[[], Awaitable[Message]]) -> Callable[[], Awaitable[Message]]:
-    """The same messages, until their bodies add up to more than any of our parsers takes."""
+def _most(scope: Message) -> int:
+    """Bytes of a body at this address. Only who brings a token may send a file; whether it is a good one is seen later."""
+    address = (scope["method"], scope["path"].rstrip("/"))
+    has_token = any(name == b"authorization" for name, _ in scope["headers"])
+    if address == UPLOADS and has_token:
+        return int(settings.ARTEFACTS["max_upload_bytes"]) + ENVELOPE_BYTES
+    return MAX_BODY_BYTES
+
+
+def _bounded(receive: Callable[[], Awaitable[Message]], most: int) -> Callable[[], Awaitable[Message]]:
+    """The same messages, until their bodies add up to more than is taken."""
     received = 0
 
     async def counted() -> Message:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > MAX_BODY_BYTES:
+        if received > most:
             raise RequestDataTooBig
         return message
 
