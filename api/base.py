@@ -13,10 +13,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ClassVar, Generic, TypeVar, cast
+from uuid import UUID
 
 import orjson
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
@@ -228,6 +230,12 @@ def _once(view: DialectView, call: Call[Any], key: str, act: Callable[[], Answer
     if first.request_hash != digest.hexdigest():
         raise IdempotencyMismatch
     return Response(first.body, status=first.status, headers={"Idempotent-Replayed": "true"})
+
+
+def forgotten_answers(organization_id: UUID, now: dt.datetime) -> QuerySet[IdempotencyRecord]:
+    """Answers that no key gets any more."""
+    rows: QuerySet[IdempotencyRecord] = IdempotencyRecord.objects.of(organization_id)
+    return rows.filter(created_at__lt=now - dt.timedelta(hours=IDEMPOTENCY_HOURS))
 
 
 def no_such_path(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
