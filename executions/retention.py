@@ -71,7 +71,7 @@ def also_forget(what: str, doomed: Doomed) -> None:
 
 
 def sweep(*, limit: int = LIMIT, now: dt.datetime | None = None) -> Swept:
-    """Delete at most about `limit` rows of what any organization no longer keeps; the oldest first."""
+    """Delete at most `limit` rows of what any organization no longer keeps; the oldest first."""
     moment = now or timezone.now()
     swept = Swept(limit=limit)
     for organization_id in Organization.objects.order_by("pk").values_list("pk", flat=True).iterator():
@@ -144,14 +144,14 @@ def _forget_executions(organization_id: UUID, before: dt.datetime, swept: Swept)
         files = Artefact.objects.of(organization_id).filter(execution_id__in=chosen)
         if not (_forget_files(files, organization_id, swept) and _forget_belongings(chosen, swept)):
             return
-        if not swept.add("executions", _delete_some(old.filter(pk__in=chosen), len(chosen))):
-            return  # Somebody holds them; the next sweep looks again.
+        if not swept.add("executions", _delete_some(old.filter(pk__in=chosen), swept.left)):
+            return  # The limit came first, or somebody holds them; the next sweep goes on.
 
 
 def _forget_belongings(chosen: list[UUID], swept: Swept) -> bool:
     """Delete the rows that go with these executions, whichever tables have some. False where the limit came first."""
-    for relation in Execution._meta.related_objects:
-        if relation.on_delete is not models.CASCADE:
+    for relation in Execution._meta.get_fields(include_hidden=True):
+        if not isinstance(relation, models.ManyToOneRel) or relation.on_delete is not models.CASCADE:
             continue
         model: Any = relation.related_model
         rows = model._base_manager.filter(**{f"{relation.field.name}__in": chosen})
