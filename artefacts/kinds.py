@@ -16,6 +16,8 @@ from typing import IO
 
 from artefacts.errors import FileRefused
 from artefacts.storage import pieces_of
+from auterity.kernel.errors import TemporarilyUnavailable
+from engine.ports import Unavailable
 from nodes.formats.content import Unreadable
 from nodes.formats.guarded import guarded
 from nodes.formats.job import Job
@@ -137,7 +139,10 @@ def agreed(name: str, declared_type: str, file: IO[bytes]) -> FileKind:
 
 @contextmanager
 def safe_copy(kind: FileKind, file: IO[bytes]) -> Iterator[Iterator[bytes]]:
-    """The bytes to keep of a file, once the guarded child has opened what must be opened. Raises `FileRefused`."""
+    """The bytes to keep of a file, once the guarded child has opened what must be opened.
+
+    Raises `FileRefused`, or `TemporarilyUnavailable` where the child was ended from outside.
+    """
     if not (kind.opened or kind.remade):
         file.seek(0)
         yield pieces_of(file)
@@ -149,6 +154,8 @@ def safe_copy(kind: FileKind, file: IO[bytes]) -> Iterator[Iterator[bytes]]:
                     made.write(piece)
         except Unreadable as error:
             raise FileRefused(error.message) from error
+        except Unavailable as error:
+            raise TemporarilyUnavailable(error.message) from error
         kept = made if kind.remade else file
         kept.seek(0)
         yield pieces_of(kept)

@@ -24,6 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
+from engine.ports import Unavailable
 from nodes.formats.content import MIB, Unreadable
 from nodes.formats.job import Job, Report
 
@@ -31,6 +32,8 @@ MEMORY_BYTES = 384 * MIB
 PIECE_BYTES = 256 * 1024
 MAX_REPORT = MIB
 
+_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+_BY_ITS_LIMITS = {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS}  # How a library dies that gets no memory.
 _TOO_MUCH_MEMORY = (
     f"Reading the file would take more than {MEMORY_BYTES // MIB} MiB of memory. It is damaged, made to do harm, or one of its "
     "items is very large; save it in smaller parts, or as CSV or NDJSON."
@@ -68,6 +71,7 @@ class Work:
                 env={"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
                 pass_fds=(child_reads, child_says),
                 bufsize=0,
+                start_new_session=True,  # Ctrl-C is for the server, which ends its steps in its own time.
             )
         except BaseException:
             os.close(told)
@@ -80,7 +84,10 @@ class Work:
             pipe.write(json.dumps(asdict(job)).encode())
 
     def pieces(self) -> Iterator[bytes]:
-        """What the child writes. Raises `Unreadable` when it refuses the file, needs too much memory or is late."""
+        """What the child writes. Raises `Unreadable` when it refuses the file, needs too much memory or is late.
+
+        Raises `Unavailable` when somebody else ended it, which says nothing of the file.
+        """
         out = self._process.stdout
         if out is None:
             raise AssertionError("unreachable: the child's output is a pipe")
@@ -110,8 +117,8 @@ class Work:
             raise self._late()
         try:
             told: dict[str, Any] = json.loads(said)
-        except ValueError:  # It was killed, or the library brought the whole process down.
-            raise Unreadable(_TOO_MUCH_MEMORY) from None
+        except ValueError:
+            raise self._without_a_word(code) from None
         if "refused" in told:
             raise Unreadable(_TOO_MUCH_MEMORY if told["refused"] == "memory" else told["refused"])
         self.report = Report(**told)
@@ -123,6 +130,13 @@ class Work:
         if left <= 0 or not poll.poll(left * 1000):
             raise self._late()
         return os.read(descriptor, size)
+
+    def _without_a_word(self, code: int) -> Exception:
+        if -code in _FROM_OUTSIDE:
+            return Unavailable("The process that read the file was ended from outside. Try again.")
+        if -code in _BY_ITS_LIMITS:
+            return Unreadable(_TOO_MUCH_MEMORY)
+        return RuntimeError(f"The process that reads files ended with the code {code} and said nothing.")
 
     def _late(self) -> Unreadable:
         return Unreadable(_LATE.format(seconds=self._seconds))

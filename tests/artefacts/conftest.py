@@ -1,5 +1,5 @@
 """The people of the API's tests."""
 
-from tests.api.conftest import ann, anyone, api, member, otto, viewer
+from tests.api.conftest import ann, anyone, api, ended, member, otto, viewer, worker
 
-__all__ = ["ann", "anyone", "api", "member", "otto", "viewer"]
+__all__ = ["ann", "anyone", "api", "ended", "member", "otto", "viewer", "worker"]
