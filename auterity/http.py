@@ -20,9 +20,13 @@ from django.core.handlers.base import BaseHandler
 from django.core.signals import request_started
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
+from django.utils import timezone
 
+from accounts import tokens
+from accounts.tokens import TokenKind
 from api.base import refused
 from api.uploads import ENVELOPE_BYTES
+from auterity.kernel.errors import DomainError
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 UPLOADS = ("POST", "/api/files")
@@ -41,7 +45,8 @@ class ThreadedHandler(ASGIHandler):
 
     async def __call__(self, scope: Message, receive: Any, send: Send) -> None:
         try:
-            body = await self.read_body(_bounded(receive, _most(scope)))
+            most = _most(scope)
+            body = None if _announced(scope) > most else await self.read_body(_bounded(receive, most))
         except RequestAborted:
             return
         except RequestDataTooBig:
@@ -80,12 +85,26 @@ class ThreadedHandler(ASGIHandler):
 
 
 def _most(scope: Message) -> int:
-    """Bytes of a body at this address. Only who brings a token may send a file; whether it is a good one is seen later."""
-    address = (scope["method"], scope["path"].rstrip("/"))
-    has_token = any(name == b"authorization" for name, _ in scope["headers"])
-    if address == UPLOADS and has_token:
+    """Bytes of a body at this address. Only who brings a token of ours may send a file; whose it is is seen later."""
+    headers = dict(scope["headers"])
+    if (scope["method"], scope["path"].rstrip("/")) == UPLOADS and _has_token(headers.get(b"authorization", b"")):
         return int(settings.ARTEFACTS["max_upload_bytes"]) + ENVELOPE_BYTES
     return MAX_BODY_BYTES
+
+
+def _has_token(header: bytes) -> bool:
+    scheme, _, token = header.decode("latin-1").partition(" ")
+    try:
+        tokens.read(token.strip(), TokenKind.ACCESS, now=timezone.now())
+    except DomainError:
+        return False
+    return scheme.lower() == "bearer"
+
+
+def _announced(scope: Message) -> int:
+    """Bytes of the body by its header: what is too much is refused before any of it is taken."""
+    length = dict(scope["headers"]).get(b"content-length", b"")
+    return int(length) if length.isdigit() and len(length) < 20 else 0
 
 
 def _bounded(receive: Callable[[], Awaitable[Message]], most: int) -> Callable[[], Awaitable[Message]]:

@@ -35,7 +35,7 @@ log = structlog.get_logger(__name__)
 BATCH = 500  # rows a statement deletes
 EXECUTIONS = 50  # executions a transaction deletes, once what belongs to them is gone
 LIMIT = 5_000  # rows a tick deletes
-EVERY_SECONDS = 60.0
+EVERY_SECONDS = 900.0
 SESSION_DAYS = 30  # after a login could last be renewed
 
 Doomed = Callable[[UUID, dt.datetime], QuerySet[Any]]
@@ -74,7 +74,7 @@ def sweep(*, limit: int = LIMIT, now: dt.datetime | None = None) -> Swept:
     """Delete at most `limit` rows of what any organization no longer keeps; the oldest first."""
     moment = now or timezone.now()
     swept = Swept(limit=limit)
-    for organization_id in Organization.objects.order_by("pk").values_list("pk", flat=True).iterator():
+    for organization_id in list(Organization.objects.order_by("pk").values_list("pk", flat=True)):
         if swept.more:
             break
         _sweep_organization(organization_id, moment, swept)
@@ -88,7 +88,10 @@ def sweep(*, limit: int = LIMIT, now: dt.datetime | None = None) -> Swept:
 
 
 def tick() -> bool:
-    """What a worker's thread calls again and again: one sweep a minute among all processes. Returns whether there is more to do.
+    """What a worker's thread calls again and again: one sweep a quarter of an hour among all processes.
+
+    Returns whether there is more to do; then the next call goes on at once, in whichever process.
+
 
     The cache says whose turn it is; where it does not answer, two may sweep at once, and each leaves the other's rows alone.
     """

@@ -13,6 +13,7 @@ from PIL import Image
 
 from artefacts.models import Artefact, ArtefactChunk, StorageUse
 from tests.api.people import JSON, Api, Person, refusal
+from tests.api.routes import Route, routes
 from tests.artefacts import uploads
 from tests.artefacts.uploads import MEDIA, body, file_body, part, send
 
@@ -188,6 +189,17 @@ BODIES = {
 def test_a_body_that_is_no_single_file_is_refused(ann: Person, settings: Any, name: str) -> None:
     raw, status = BODIES[name]
     refusal(ann.api.post("/api/files", raw=raw, media=MEDIA), status, "VAL_002" if status == 400 else "VAL_001")
+    assert nothing_is_kept(settings)
+
+
+ELSEWHERE = [each for each in routes() if each.method in ("POST", "PUT", "PATCH") and each.path != "/api/files"]
+
+
+@pytest.mark.parametrize("route", ELSEWHERE, ids=str)
+def test_a_file_is_taken_nowhere_else(ann: Person, settings: Any, route: Route) -> None:
+    raw = file_body("x.csv", CSV, "text/csv")
+    answer = ann.api.call(route.method, route.filled(ann.actor.user_id), raw=raw, media=MEDIA)
+    assert 400 <= answer.status_code < 500
     assert nothing_is_kept(settings)
 
 

@@ -50,9 +50,15 @@ def test_a_large_file_goes_in_and_comes_out(server: Server, ann: Person) -> None
     assert (status, content) == (206, ROWS[-10:])
 
 
-@pytest.mark.parametrize("path", ["/api/files", "/api/workflows"])
-def test_a_large_body_without_a_token_or_elsewhere_is_not_taken(server: Server, ann: Person, path: str) -> None:
-    headers = {"Content_Type": MEDIA} | ({} if path == "/api/files" else {"Authorization": f"Bearer {ann.api.token}"})
+@pytest.mark.parametrize(
+    ("path", "token"),
+    [("/api/files", ""), ("/api/files", "x.y.z"), ("/api/files", "refresh"), ("/api/workflows", "good")],
+)
+def test_a_large_body_without_a_token_or_elsewhere_is_not_taken(
+    server: Server, ann: Person, path: str, token: str
+) -> None:
+    sent = {"good": ann.api.token, "refresh": ann.tokens.refresh_token}.get(token, token)
+    headers = {"Content_Type": MEDIA, "Authorization": f"Bearer {sent}"}
     try:
         status, _, _ = ask(server, "POST", path, file_body("customers.csv", ROWS, "text/csv"), **headers)
     except (BrokenPipeError, ConnectionResetError):

@@ -279,7 +279,7 @@ def test_the_rules_are_checked_and_need_a_permission(actor: Actor) -> None:
     assert (found.execution_days, found.receipt_days, found.upload_days) == (1, 3650, None)
 
 
-def test_one_process_a_minute_sweeps(workflow: Workflow) -> None:
+def test_one_process_at_a_time_sweeps(workflow: Workflow) -> None:
     cache.delete("retention:turn")
     try:
         ran(workflow, days=4000)

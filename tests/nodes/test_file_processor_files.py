@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import json
 import zipfile
+import zlib
 from typing import Any
 
 import openpyxl
@@ -14,6 +15,7 @@ import pytest
 from engine.node import Done, Failed
 from engine.ports import Rejected, StoredFile
 from engine.testing import FakeStep, MemoryFiles, memory_ports, run_node
+from nodes.formats.content import MIB
 from nodes.formats.stored import INLINE_BYTES
 
 
@@ -173,6 +175,16 @@ def entity_bomb(root: str = "sst") -> bytes:
     return f'<?xml version="1.0"?><!DOCTYPE {root} [<!ENTITY l0 "lol">{lines}]><{root}>&l11;</{root}>'.encode()
 
 
+def pdf_bomb() -> bytes:
+    """A page whose content unpacks to 600 MiB."""
+    packer = zlib.compressobj(9)
+    packed = b"".join(packer.compress(b" " * MIB) for _ in range(600)) + packer.flush()
+    good = pdf("A")
+    start, end = good.index(b"<< /Length"), good.index(b"endstream")
+    bomb = b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\n" % (len(packed), packed)
+    return good[:start] + bomb + good[end:]
+
+
 HOSTILE: dict[str, tuple[str, bytes, str]] = {
     "zip bomb": ("x.xlsx", with_part("xl/media/big.xml", b"\0" * (64 << 20)), "unpacks to far more than"),
     "many parts": ("x.xlsx", zipped({f"p{n}": b"" for n in range(2100)}), "too many parts"),
@@ -188,6 +200,7 @@ HOSTILE: dict[str, tuple[str, bytes, str]] = {
     "no pdf": ("x.pdf", b"%PDF-1.7\n" + b"\xff" * 5000, "damaged"),
     "cut pdf": ("x.pdf", pdf("Hello")[:60], "damaged"),
     "pdf pages in a circle": ("x.pdf", pdf("A").replace(b"/Count 1 /Kids [4 0 R]", b"/Count 9 /Kids [2 0 R]"), ""),
+    "pdf that unpacks without end": ("x.pdf", pdf_bomb(), "cannot be read"),
     "entity bomb": ("x.xml", entity_bomb("a"), "document type definition"),
     "foreign entity": ("x.xml", b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "document type"),
     "deep xml": ("x.xml", b"<a>" * 100_000, "nested deeper than 100 levels"),
