@@ -109,6 +109,8 @@ def delete(*, actor: Actor, artefact_id: UUID) -> None:
 
 def forget(rows: QuerySet[Artefact], *, organization_id: UUID, limit: int) -> int:
     """Delete at most `limit` of one organization's files, in one short transaction. Returns how many."""
+    if not rows.exists():
+        return 0
     with transaction.atomic():
         found = list(rows.select_for_update().order_by("pk")[:limit])
         deleted, _ = Artefact.objects.of(organization_id).filter(pk__in=[each.pk for each in found]).delete()

@@ -92,7 +92,6 @@ def tick() -> bool:
 
     Returns whether there is more to do; then the next call goes on at once, in whichever process.
 
-
     The cache says whose turn it is; where it does not answer, two may sweep at once, and each leaves the other's rows alone.
     """
     if not _my_turn():
@@ -178,6 +177,8 @@ def _forget_files(rows: QuerySet[Artefact], organization_id: UUID, swept: Swept)
 
 def _delete_some(rows: QuerySet[Any], most: int) -> int:
     """Delete at most so many, in one short transaction, without waiting for rows that somebody else holds."""
+    if not rows.exists():  # Most looks find nothing; only a writer takes SQLite's one lock.
+        return 0
     with transaction.atomic():
         if connection.features.has_select_for_update_skip_locked:
             rows = rows.select_for_update(skip_locked=True, of=("self",))

@@ -59,6 +59,7 @@ def test_effects_are_what_the_contract_says() -> None:
     assert effects["api-integration"] is Effect.KEYED
     assert effects["email-sender"] is Effect.UNKEYED
     assert effects["ai-text-processing"] is Effect.REPEATABLE
+    assert effects["file-processor"] is Effect.REPEATABLE
     assert NODES.get("email-sender").lookup is not None
     assert {each.name for each in NODES if each.trigger} >= {"start", "form-input", "webhook-trigger"}
 
