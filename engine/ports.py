@@ -5,7 +5,8 @@ Providers in `integrations/providers/` satisfy these; `engine/testing.py` has in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -260,3 +261,47 @@ class Ports:
     http: HttpPort
     people: PeoplePort
     runs: RunsPort
+    files: FilesPort
+
+
+# Files
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A stored file with all of its bytes."""
+
+    id: str
+    name: str
+    media_type: str
+    content: bytes
+
+
+class FileReader(Protocol):
+    """A stored file being read, once, from its beginning."""
+
+    name: str
+    media_type: str
+    size: int  # bytes
+
+    def read(self, size: int = -1) -> bytes:
+        """Up to `size` bytes, b"" at the end. Raises Unavailable when the stored bytes are damaged."""
+        ...
+
+
+class FilesPort(Protocol):
+    def read(self, file_id: str, *, max_bytes: int) -> StoredFile:
+        """A file as a whole. Raises Rejected when there is none of this id, or it is larger than `max_bytes`."""
+        ...
+
+    def open(self, file_id: str) -> AbstractContextManager[FileReader]:
+        """A file of any size, to be read piece by piece. Raises Rejected when there is none of this id."""
+        ...
+
+    def store(self, name: str, media_type: str, chunks: Iterable[bytes], *, key: str) -> str:
+        """Store what comes in pieces, and answer the file's id.
+
+        `key` is the step's (`step.key`), with a suffix where a step makes several: a repeat replaces the file and keeps its id.
+        Raises Rejected when the file is too large or the organization has no room left; then nothing is kept.
+        """
+        ...

@@ -8,7 +8,9 @@ Nothing is rendered on the way: a test gives the configuration as it is after re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -20,6 +22,7 @@ from engine.ports import (
     Asked,
     Completion,
     EndedRun,
+    FileReader,
     HttpAnswer,
     HttpCall,
     Mail,
@@ -31,6 +34,7 @@ from engine.ports import (
     Prompt,
     Rejected,
     RunCounts,
+    StoredFile,
     Usage,
 )
 from engine.registry import NODES
@@ -110,6 +114,40 @@ class ScriptedHttp:
         return answer
 
 
+class _MemoryReader(io.BytesIO):
+    def __init__(self, file: StoredFile) -> None:
+        super().__init__(file.content)
+        self.name, self.media_type, self.size = file.name, file.media_type, len(file.content)
+
+
+@dataclass(slots=True)
+class MemoryFiles:
+    """A `FilesPort` over a map of id to file. What is stored gets the ids file-1, file-2 …; `keys` says under which key."""
+
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def read(self, file_id: str, *, max_bytes: int) -> StoredFile:
+        found = self.files.get(file_id)
+        if found is None:
+            raise Rejected(f"There is no file of the id '{file_id}'.")
+        if len(found.content) > max_bytes:
+            raise Rejected(
+                f"The file '{found.name}' has {len(found.content):,} bytes; at most {max_bytes:,} are taken."
+            )
+        return found
+
+    @contextmanager
+    def open(self, file_id: str) -> Iterator[FileReader]:
+        yield _MemoryReader(self.read(file_id, max_bytes=1 << 40))
+
+    def store(self, name: str, media_type: str, chunks: Iterable[bytes], *, key: str) -> str:
+        content = b"".join(chunks)
+        file_id = self.keys.setdefault(key, f"file-{len(self.keys) + 1}")
+        self.files[file_id] = StoredFile(file_id, name, media_type, content)
+        return file_id
+
+
 def completion(text: str, data: Any = None, model: str = "scripted-1", cost_usd: float = 0.0) -> Completion:
     """A completion that counts one token a word."""
     usage = Usage("scripted", model, prompt_tokens=10, completion_tokens=len(text.split()), cost_usd=cost_usd)
@@ -171,6 +209,7 @@ def memory_ports(
     templates: Iterable[MessageTemplate] = (),
     mail_failures: Iterable[Exception] = (),
     members: Mapping[str, str] | None = None,
+    files: Iterable[StoredFile] = (),
 ) -> Ports:
     """Every port in memory, scripted."""
     return Ports(
@@ -180,6 +219,7 @@ def memory_ports(
         http=ScriptedHttp(list(answers)),
         people=KnownPeople(members or {}),
         runs=ScriptedRuns(),
+        files=MemoryFiles({each.id: each for each in files}),
     )
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
 
 from ai.selectors import llm_port
-from engine.ports import MessageTemplate, Ports, Rejected
+from artefacts import selectors as artefacts
+from artefacts import services as artefact_services
+from artefacts.errors import FileDamaged, FileNotFound, FileTooLarge, StorageFull
+from artefacts.models import Purpose
+from engine.ports import FileReader, MessageTemplate, Ports, Rejected, StoredFile, Unavailable
 from executions.children import StoredRuns
 from executions.people import StoredPeople
 from integrations.errors import MessageTemplateNotFound
@@ -32,6 +38,56 @@ class StoredMessages:
         return MessageTemplate(name=found.name, subject=found.subject, text=found.text, html=found.html)
 
 
+@dataclass(frozen=True, slots=True)
+class OrganizationFiles:
+    """The organization's stored files. The database connection is given back before the step goes on."""
+
+    organization_id: UUID
+
+    def read(self, file_id: str, *, max_bytes: int) -> StoredFile:
+        with self.open(file_id) as file:
+            if file.size > max_bytes:
+                raise Rejected(f"The file '{file.name}' has {file.size:,} bytes; at most {max_bytes:,} are taken.")
+            return StoredFile(file_id, file.name, file.media_type, file.read())
+
+    @contextmanager
+    def open(self, file_id: str) -> Iterator[FileReader]:
+        try:
+            with artefacts.opened(artefacts.of_organization(self.organization_id, file_id)) as file:
+                yield file
+        except FileNotFound as error:
+            raise Rejected(error.message) from error
+        except FileDamaged as error:
+            raise Unavailable(error.message) from error
+        finally:
+            connection.close()
+
+    def store(self, name: str, media_type: str, chunks: Iterable[bytes], *, key: str) -> str:
+        try:
+            made = artefact_services.store(
+                organization_id=self.organization_id,
+                name=name,
+                media_type=media_type,
+                pieces=chunks,
+                purpose=Purpose.STEP,
+                key=key,
+                execution_id=_execution_of(key),
+            )
+        except (FileTooLarge, StorageFull) as error:
+            raise Rejected(error.message) from error
+        finally:
+            connection.close()
+        return str(made.id)
+
+
+def _execution_of(key: str) -> UUID | None:
+    """The execution that a step's key (`execution/node/iteration`) begins with."""
+    try:
+        return UUID(key.partition("/")[0])
+    except ValueError:
+        return None
+
+
 def ports_of(organization_id: UUID) -> Ports:
     """Everything outside, for one organization."""
     return Ports(
@@ -41,4 +97,5 @@ def ports_of(organization_id: UUID) -> Ports:
         http=GuardedHttp(),
         people=StoredPeople(organization_id),
         runs=StoredRuns(organization_id),
+        files=OrganizationFiles(organization_id),
     )

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.auterity.views import auth, docs, executions, questions, templates, triggers, workflows
+from api.auterity.views import auth, docs, executions, files, questions, retention, templates, triggers, workflows
 
 urlpatterns = [
     path("api/auth/register", auth.RegisterView.as_view()),
@@ -40,6 +40,10 @@ urlpatterns = [
     path("api/templates", templates.TemplatesView.as_view()),
     path("api/templates/<uuid:template_id>", templates.TemplateView.as_view()),
     path("api/templates/<uuid:template_id>/instantiate", templates.InstantiateView.as_view()),
+    path("api/files", files.FilesView.as_view()),
+    path("api/files/<uuid:file_id>", files.FileView.as_view()),
+    path("api/files/<uuid:file_id>/content", files.FileContentView.as_view()),
+    path("api/organization/retention", retention.RetentionView.as_view()),
     path("openapi.json", docs.OpenApiView.as_view(), name="openapi"),
     path("docs", docs.SwaggerView.as_view()),
     path("redoc", docs.RedocView.as_view()),

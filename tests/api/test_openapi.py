@@ -26,7 +26,7 @@ OPEN = {
     "POST /api/auth/register",
     "POST /api/workflows/{workflow_id}/triggers/{node_id}",
 }
-SUCCESS = {"200", "201", "202", "204"}
+SUCCESS = {"200", "201", "202", "204", "206", "304"}
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from engine.node import Failed
 from engine.perform import RunningStep, perform, prepare
 from engine.ports import HttpAnswer, LlmPort, Mail, Ports
 from engine.scheduler import Run
-from engine.testing import RecordingEmail, ScriptedHttp, StoredMessages
+from engine.testing import MemoryFiles, RecordingEmail, ScriptedHttp, StoredMessages
 from integrations.builtin_templates import BUILTIN
 from integrations.providers.llm.offline import Config, OfflineRules
 from templates_app.blanks import fill
@@ -61,7 +61,13 @@ def run_to_end(
 ) -> Finished:
     """Every step of a run, one after the other, with mail and HTTP in memory and the offline rules for AI steps."""
     mail, http = email or RecordingEmail(), ScriptedHttp(answers or [])
-    ports = Ports(email=mail, messages=StoredMessages(list(BUILTIN)), llm=llm or OfflineRules(Config()), http=http)
+    ports = Ports(
+        email=mail,
+        messages=StoredMessages(list(BUILTIN)),
+        llm=llm or OfflineRules(Config()),
+        http=http,
+        files=MemoryFiles(),
+    )
     run = Run(compile_graph(definition), inputs, {}, ABOUT)
     while node := run.take():
         scope = run.scope(node, NOW)
