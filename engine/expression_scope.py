@@ -59,7 +59,8 @@ def find(reference: Reference, scope: Scope) -> Any:
     value = getattr(scope, root) if root in FIXED else step_into(scope.inputs, root)
     for segment in reference.segments:
         value = step_into(value, segment)
-    return value
+    # A mapping that reads its values when asked is read whole where an expression means the whole.
+    return dict(value) if isinstance(value, Mapping) and type(value) is not dict else value
 
 
 def step_into(value: Any, segment: Segment) -> Any:

@@ -9,7 +9,7 @@ run costs O(steps).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -60,6 +60,7 @@ class Run:
     """The progress of one execution through its graph.
 
     `about` gives the names execution, workflow and organization in expressions; `item` and `index` exist inside map.
+    `outputs` may hold the recorded outputs already, in a mapping that reads large ones only when they are asked for.
     """
 
     def __init__(
@@ -70,12 +71,13 @@ class Run:
         about: Mapping[str, Mapping[str, Any]],
         past: Iterable[Past] = (),
         *,
+        outputs: MutableMapping[str, Any] | None = None,
         item: Any = MISSING,
         index: int | Missing = MISSING,
     ) -> None:
         self.graph = graph
         self.inputs = {**graph.defaults, **inputs} if graph.defaults else inputs
-        self.outputs: dict[str, Any] = {}
+        self.outputs: MutableMapping[str, Any] = {} if outputs is None else outputs
         self.failure: tuple[Node, Failed] | None = None
         self._context = context
         self._about = about
@@ -259,7 +261,8 @@ class Run:
         if past.failed:
             self._fail(node, Failed("recorded", ""))
             return
-        self.outputs[node.id] = past.output
+        if node.id not in self.outputs:
+            self.outputs[node.id] = past.output
         self._leave(node, past.port, None if past.taken is None else frozenset(past.taken))
 
 

@@ -19,6 +19,7 @@ from executions import journal, services
 from executions.accept import insert
 from executions.events import ExecutionAccepted
 from executions.models import LIVE, Execution, ExecutionStatus, Origin
+from executions.payloads import Payloads
 from workflows import services as workflows
 
 MAX_DEPTH = 5
@@ -55,7 +56,10 @@ class StoredRuns:
         try:
             rows = self._of(key, attempt).filter(parent_item__gt=after).exclude(status__in=LIVE).order_by("parent_item")
             wanted = rows.values_list("id", "parent_item", "status", "output_data", "error_message")[:limit]
-            return [EndedRun(str(run), item or 0, status, output, error) for run, item, status, output, error in wanted]
+            return [
+                EndedRun(str(run), item or 0, status, Payloads(self.organization_id, run).load(output), error)
+                for run, item, status, output, error in wanted
+            ]
         finally:
             connection.close()
 

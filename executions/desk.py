@@ -259,7 +259,7 @@ class Desk:
                 self._more = self._more or (identity in held and held[identity].signals != checkpoint.claim.signals)
                 self._drop(identity)
             else:
-                touched[identity].committed()
+                touched[identity].unsaved.saved()
                 if checkpoint.progressed and touched[identity] is self._suspect:
                     self._suspect = None
         self._notice(held)

@@ -28,6 +28,7 @@ from engine.registry import NODES
 from executions import services
 from executions.errors import WebhookRefused
 from executions.models import Execution, ExecutionStatus, Origin, WebhookReceipt
+from executions.payloads import Payloads
 from workflows.errors import WorkflowNotFound
 from workflows.models import Workflow, WorkflowVersion
 
@@ -133,9 +134,10 @@ def response_of(door: Door, execution: Execution) -> tuple[Any, bool]:
     """What the trigger's `response` says of a completed run (its output when it says nothing), and whether it could be said."""
     if execution.status != ExecutionStatus.COMPLETED:
         return None, False
+    output = Payloads(execution.organization_id, execution.id).load(execution.output_data)
     if door.config.response is None:
-        return execution.output_data, True
-    scope = Scope(input=execution.output_data, inputs=execution.input_data, context=execution.context)
+        return output, True
+    scope = Scope(input=output, inputs=execution.input_data, context=execution.context)
     try:
         return compile_template(door.config.response).render(scope), True
     except (ExpressionError, ExpressionProblem) as error:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from auterity.kernel.errors import DomainError
 from engine.graph import Node
 from engine.node import Done, Effect, Failed, NodeConfig, Outcome
 from engine.perform import RunningStep, perform, recover, resume
@@ -18,6 +19,7 @@ from engine.waiting import Reason, Wake
 from executions.claims import Claim
 from executions.lines import clean
 from executions.models import EffectState
+from executions.payloads import Payloads
 from executions.records import StepRow
 
 if TYPE_CHECKING:
@@ -85,3 +87,22 @@ def running_step(
         ports=ports,
         first=not node.incoming,
     )
+
+
+def keep_output(payloads: Payloads, node: Node, outcome: Done | Failed) -> tuple[Done | Failed, Any]:
+    """The outcome, and the stored form of an output that is kept elsewhere (else None)."""
+    if not isinstance(outcome, Done):
+        return outcome, None
+    try:
+        stored = payloads.keep(outcome.output, key=f"{node.id}/0")
+    except DomainError as error:
+        return Failed("output", f"The step's output could not be kept: {error.message}"), None
+    return outcome, None if stored is outcome.output else stored
+
+
+def keep_result(payloads: Payloads, output: Any) -> Any:
+    """The stored form of an execution's output. One that cannot be kept does not undo what the run has done."""
+    try:
+        return payloads.keep(output, key="output")
+    except DomainError as error:
+        return {"omitted": f"The output could not be kept: {error.message} Each step's own output is kept."}

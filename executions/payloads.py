@@ -11,7 +11,7 @@ step can make another file be read by answering with a reference: `{"$kept": {"v
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,8 @@ from django.conf import settings
 
 from artefacts import selectors, services
 from artefacts.models import Purpose
+from executions.models import StepStatus
+from executions.records import StepRow
 
 MARK = "$kept"
 CACHE_BYTES = 32 * 1024 * 1024  # of encoded values that one run holds at once; a larger one is held alone
@@ -93,9 +95,10 @@ class Payloads:
 class LazyOutputs(MutableMapping[str, Any]):
     """Outputs by node id, kept as stored forms and read when one is asked for: what `engine.scheduler.Run.outputs` may be."""
 
-    def __init__(self, payloads: Payloads) -> None:
+    def __init__(self, payloads: Payloads, steps: Iterable[StepRow] = ()) -> None:
         self._payloads = payloads
-        self._stored: dict[str, Any] = {}
+        ended = (each for each in steps if each.status in (StepStatus.COMPLETED, StepStatus.FAILED))
+        self._stored: dict[str, Any] = {each.node_id: each.output_data for each in ended}
 
     def keep(self, node_id: str, stored: Any) -> None:
         """Put a stored form in, without reading it."""
@@ -124,6 +127,16 @@ class LazyOutputs(MutableMapping[str, Any]):
 def is_wrapped(stored: Any) -> bool:
     """Whether a stored form is not the value itself. Pages that only show a row need not read what it refers to."""
     return isinstance(stored, dict) and len(stored) == 1 and isinstance(stored.get(MARK), dict)
+
+
+def shown(stored: Any) -> Any:
+    """What people are shown of a stored form: the value, or where a large one can be fetched."""
+    if not is_wrapped(stored):
+        return stored
+    about = stored[MARK]
+    if "value" in about:
+        return about["value"]
+    return {"file": about["file"], "bytes": about.get("bytes"), "href": f"/api/files/{about['file']}/content"}
 
 
 def size_of(stored: Any) -> int | None:

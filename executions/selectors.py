@@ -24,6 +24,7 @@ from executions.models import (
     StepStatus,
     WorkflowFigures,
 )
+from executions.payloads import shown
 from workflows import selectors as workflows
 from workflows.models import Workflow
 from workflows.plans import plan_of
@@ -85,6 +86,7 @@ class ExecutionView:
     waiting_for: dict[str, Any] | None
 
 
+ENDED_STEP = (StepStatus.COMPLETED, StepStatus.FAILED)
 OUTSIDE_CALLS = frozenset({"api-integration", "ai-text-processing", "email-sender"})
 
 
@@ -186,7 +188,8 @@ def _steps(execution: Execution, rows: list[ExecutionStep]) -> list[StepView]:
         graph = plan_of(execution.version_id).graph_of(execution.body)
     except InvalidDefinition:
         return [_step(row, row.input_data) for row in rows]
-    run = run_from(rows, graph, inputs=execution.input_data, context=execution.context, about={})
+    outputs = {row.node_id: shown(row.output_data) for row in rows if row.status in ENDED_STEP}
+    run = run_from(rows, graph, inputs=execution.input_data, context=execution.context, about={}, outputs=outputs)
     nodes = [graph.nodes[graph.by_id[row.node_id]] for row in rows]
     begun = [
         _step(row, run.input_of(node) if row.input_data is None else row.input_data)
@@ -207,7 +210,7 @@ def _step(row: ExecutionStep, arrived: Any) -> StepView:
         node_type=row.node_type,
         status="running" if row.status == "waiting" else row.status,
         input=arrived,
-        output=row.output_data,
+        output=shown(row.output_data),
         error_code=row.error_code,
         error_message=row.error_message,
         attempt=row.attempt,

@@ -145,7 +145,8 @@ def _check_input(name: str, value: Any) -> None:
     except TypeError as error:
         raise InvalidInput.of(name, f"This holds a value that cannot be kept: {error}.") from error
     if size > limit:
-        raise InvalidInput.of(name, f"This may have {limit:,} bytes; it has {size:,}.")
+        told = f"This may have {limit:,} bytes; it has {size:,}."
+        raise InvalidInput.of(name, f"{told} Upload it with POST /api/files and pass the file's id.")
 
 
 def operator(*, user: User, organization_id: UUID) -> Actor:

@@ -199,7 +199,7 @@ ENGINE: dict[str, Any] = {
     "schedule_grace_seconds": 30.0,  # how late a schedule may fire and still count as in time
     "poison_attempts": 5,  # claims without progress before an execution is given up
     "max_steps": 20_000,  # steps one execution may take
-    "max_output_bytes": 4 * 1024 * 1024,  # one step's output
+    "max_output_bytes": 32 * 1024 * 1024,  # one step's output; above inline_bytes it is kept as a file
     "inline_bytes": 256 * 1024,  # a step's output over this is kept as a file, by reference in its row
     "max_input_bytes": 1024 * 1024,  # inputs and context of one execution
     "execution_timeout_seconds": 24 * 3600.0,

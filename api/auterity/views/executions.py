@@ -17,6 +17,7 @@ from auterity.kernel.errors import InvalidInput, PermissionDenied
 from executions import control, selectors, services
 from executions.errors import ExecutionEnded, ExecutionNotFound, LogNotFound, NotPaused
 from executions.models import LIVE, Execution, ExecutionLog
+from executions.payloads import shown
 from executions.selectors import ExecutionView as View
 from executions.selectors import StepView
 from workflows.errors import WorkflowInactive, WorkflowNotFound
@@ -210,7 +211,7 @@ def detail(view: View) -> bodies.ExecutionBody:
         version_id=execution.version_id,
         rerun_of=execution.rerun_of,
         input_data=execution.input_data,
-        output_data=execution.output_data,
+        output_data=shown(execution.output_data),
         error_code=execution.error_code or None,
         current_step=running[0] if running else None,
         waiting_for=view.waiting_for,
