@@ -18,15 +18,27 @@ from engine.node import Failed, Outcome
 from engine.perform import check_rendered
 from engine.ports import (
     Completion,
+    DatabasePort,
+    EmailPort,
     HttpAnswer,
     HttpCall,
+    HttpPort,
+    Inference,
+    Inferred,
+    LlmPort,
     Mail,
     MailReceipt,
     MessageTemplate,
     NotConfigured,
     Ports,
     Prompt,
+    Query,
     Rejected,
+    Rows,
+    Sms,
+    SmsPort,
+    SmsReceipt,
+    StoredFile,
     Usage,
 )
 from engine.registry import NODES
@@ -105,6 +117,100 @@ class ScriptedHttp:
         return answer
 
 
+@dataclass(slots=True)
+class RecordingSms:
+    """An `SmsPort` that keeps what it was given in `sent`. `failures` are raised first, one a call."""
+
+    failures: list[Exception] = field(default_factory=list)
+    sent: list[Sms] = field(default_factory=list)
+
+    def send(self, sms: Sms, *, timeout: float) -> SmsReceipt:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(sms)
+        return SmsReceipt(f"SM-{sms.key}", "queued", "memory")
+
+    def find(self, sms: Sms, *, timeout: float) -> SmsReceipt | None:
+        return next((SmsReceipt(f"SM-{each.key}", "queued", "memory") for each in self.sent if each.key == sms.key), None)
+
+
+@dataclass(slots=True)
+class ScriptedDatabase:
+    """A `DatabasePort` that gives its `answers` in turn and keeps the `queries`."""
+
+    answers: list[Rows | Exception] = field(default_factory=list)
+    queries: list[Query] = field(default_factory=list)
+
+    def query(self, query: Query, *, timeout: float) -> Rows:
+        self.queries.append(query)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass(slots=True)
+class MemoryConnections:
+    """A `ConnectionsPort` over a map of id to port; a test puts each under the kind it is."""
+
+    ports: Mapping[str, Any] = field(default_factory=dict)
+
+    def _get(self, connection_id: str) -> Any:
+        if connection_id not in self.ports:
+            raise Rejected("There is no such connection. Choose one of this organization's connections.")
+        return self.ports[connection_id]
+
+    def email(self, connection_id: str) -> EmailPort:
+        port: EmailPort = self._get(connection_id)
+        return port
+
+    def sms(self, connection_id: str) -> SmsPort:
+        port: SmsPort = self._get(connection_id)
+        return port
+
+    def llm(self, connection_id: str) -> LlmPort:
+        port: LlmPort = self._get(connection_id)
+        return port
+
+    def http(self, connection_id: str) -> HttpPort:
+        port: HttpPort = self._get(connection_id)
+        return port
+
+    def database(self, connection_id: str) -> DatabasePort:
+        port: DatabasePort = self._get(connection_id)
+        return port
+
+
+@dataclass(slots=True)
+class ScriptedModels:
+    """A `ModelsPort` that gives its `answers` in turn and keeps the `asked`."""
+
+    answers: list[Inferred | Exception] = field(default_factory=list)
+    asked: list[Inference] = field(default_factory=list)
+
+    def infer(self, inference: Inference, *, timeout: float) -> Inferred:
+        self.asked.append(inference)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass(slots=True)
+class MemoryFiles:
+    """A `FilesPort` over a list."""
+
+    files: list[StoredFile] = field(default_factory=list)
+
+    def read(self, file_id: str, *, max_bytes: int) -> StoredFile:
+        for each in self.files:
+            if each.id == file_id:
+                if len(each.content) > max_bytes:
+                    raise Rejected(f"The file '{each.name}' is larger than {max_bytes:,} bytes.")
+                return each
+        raise Rejected("There is no such file.")
+
+
 def completion(text: str, data: Any = None, model: str = "scripted-1", cost_usd: float = 0.0) -> Completion:
     """A completion that counts one token a word."""
     usage = Usage("scripted", model, prompt_tokens=10, completion_tokens=len(text.split()), cost_usd=cost_usd)
@@ -123,6 +229,10 @@ def memory_ports(
     completions: Iterable[Answer] = (),
     templates: Iterable[MessageTemplate] = (),
     mail_failures: Iterable[Exception] = (),
+    sms_failures: Iterable[Exception] = (),
+    connections: Mapping[str, Any] | None = None,
+    inferred: Iterable[Inferred | Exception] = (),
+    files: Iterable[StoredFile] = (),
 ) -> Ports:
     """Every port in memory, scripted."""
     return Ports(
@@ -130,6 +240,10 @@ def memory_ports(
         messages=StoredMessages(list(templates)),
         llm=ScriptedLlm(list(completions)),
         http=ScriptedHttp(list(answers)),
+        sms=RecordingSms(failures=list(sms_failures)),
+        connections=MemoryConnections(connections or {}),
+        models=ScriptedModels(list(inferred)),
+        files=MemoryFiles(list(files)),
     )
 
 
