@@ -26,7 +26,9 @@ class CustomModelExists(DomainError):
     sentence = "This version of the model is registered already."
 
     def __init__(self, model_id: str, version: str) -> None:
-        super().__init__(f"Version '{version}' of the model '{model_id}' is registered already; register another version.")
+        super().__init__(
+            f"Version '{version}' of the model '{model_id}' is registered already; register another version."
+        )
 
 
 class CustomModelRefused(DomainError):

@@ -36,9 +36,7 @@ class StoredModels:
                 raise Rejected(error.message) from None
             if found.connection_id is None:
                 raise Rejected(f"The connection of the model '{found.model_id}' was deleted; register it again.")
-        endpoint = connected(
-            organization_id=self.organization_id, kind="model", connection_id=str(found.connection_id)
-        )
+        endpoint = connected(organization_id=self.organization_id, kind="model", connection_id=str(found.connection_id))
         question = {
             "model_id": found.model_id,
             "version": found.version,

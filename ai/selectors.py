@@ -66,7 +66,9 @@ def list_custom_models(*, actor: Actor) -> QuerySet[CustomModel]:
 
 def custom_model(*, organization_id: UUID, model_id: str, version: str = "") -> CustomModel:
     """One active version; without `version` the newest registered. Raises `CustomModelNotFound`."""
-    rows = CustomModel.objects.of(organization_id).select_related("connection").filter(model_id=model_id, is_active=True)
+    rows = (
+        CustomModel.objects.of(organization_id).select_related("connection").filter(model_id=model_id, is_active=True)
+    )
     found = (rows.filter(version=version) if version else rows).order_by("-id").first()
     if not isinstance(found, CustomModel):
         raise CustomModelNotFound(model_id, version)

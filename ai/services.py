@@ -80,7 +80,9 @@ def register_custom_model(
                 credentials={"api_key": api_key} if api_key else {},
             )
         except InvalidInput as error:
-            raise InvalidInput([FieldProblem(_field(each.field), each.message, each.code) for each in error.problems]) from None
+            raise InvalidInput(
+                [FieldProblem(_field(each.field), each.message, each.code) for each in error.problems]
+            ) from None
         try:
             with transaction.atomic():
                 row.save(force_insert=True)

@@ -131,7 +131,9 @@ class RecordingSms:
         return SmsReceipt(f"SM-{sms.key}", "queued", "memory")
 
     def find(self, sms: Sms, *, timeout: float) -> SmsReceipt | None:
-        return next((SmsReceipt(f"SM-{each.key}", "queued", "memory") for each in self.sent if each.key == sms.key), None)
+        return next(
+            (SmsReceipt(f"SM-{each.key}", "queued", "memory") for each in self.sent if each.key == sms.key), None
+        )
 
 
 @dataclass(slots=True)

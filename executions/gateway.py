@@ -66,7 +66,9 @@ class StoredConnections:
         return port
 
     def database(self, connection_id: str) -> DatabasePort:
-        port: DatabasePort = connected(organization_id=self.organization_id, kind="database", connection_id=connection_id)
+        port: DatabasePort = connected(
+            organization_id=self.organization_id, kind="database", connection_id=connection_id
+        )
         return port
 
 

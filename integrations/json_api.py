@@ -78,7 +78,9 @@ def refusal_of(name: str, reply: Reply, said: str, *, sent: bool) -> PortFailure
     if reply.status == 429:
         return Unavailable(f"{name} takes no more requests just now (429){told}.", **details)
     if reply.status >= 500 and sent:
-        return Unknown(f"{name} broke while it worked on the request ({reply.status}); it may have been done.", **details)
+        return Unknown(
+            f"{name} broke while it worked on the request ({reply.status}); it may have been done.", **details
+        )
     if reply.status >= 500:
         return Unavailable(f"{name} is down ({reply.status}).", **details)
     return Rejected(f"{name} refused the request ({reply.status}){told}.", **details)

@@ -22,11 +22,19 @@ _SENDER = re.compile(r"\+?[0-9]{3,15}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}|MG[0-9a-f
 
 class Config(NodeConfig):
     to: Text = Field(description="Whose phone: +15125550143, or a number as it is dialled in its country.")
-    country: Text = Field(default="", description="The country of a number without +, such as US; North America if not given.")
-    from_: Text = Field(default="", alias="from", description="The sending number or name; the provider's own if not given.")
+    country: Text = Field(
+        default="", description="The country of a number without +, such as US; North America if not given."
+    )
+    from_: Text = Field(
+        default="", alias="from", description="The sending number or name; the provider's own if not given."
+    )
     message: Text = Field(default="", description=f"The text, up to {MAX_SEGMENTS} segments of 160 characters.")
-    media_urls: list[Text] = Field(default=[], description="Addresses of pictures, where the provider sends them (MMS).")
-    connection_id: Text | None = Field(default=None, description="A stored connection; the server's own provider if not given.")
+    media_urls: list[Text] = Field(
+        default=[], description="Addresses of pictures, where the provider sends them (MMS)."
+    )
+    connection_id: Text | None = Field(
+        default=None, description="A stored connection; the server's own provider if not given."
+    )
 
 
 def check(config: Config) -> Problems:
@@ -73,7 +81,9 @@ def _sms(config: Config, step: Step) -> Sms | Failed:
     problems += [("message", "The message is empty.")] if not (config.message.strip() or config.media_urls) else []
     problems += _too_long(config.message)
     if len(config.media_urls) > MAX_MEDIA:
-        problems.append(("media_urls", f"One message may carry {MAX_MEDIA} pictures; this has {len(config.media_urls)}."))
+        problems.append(
+            ("media_urls", f"One message may carry {MAX_MEDIA} pictures; this has {len(config.media_urls)}.")
+        )
     if not all(_is_address(each) for each in config.media_urls):
         problems.append(("media_urls", "A picture is given by its address, which begins with https://."))
     if problems or number is None:

@@ -64,7 +64,9 @@ class CustomModelEndpoint:
             body = None
         if not 200 <= answer.status < 300:
             said = body.get("error") or body.get("message") if isinstance(body, dict) else ""
-            raise refusal_of("The model's server", Reply(answer.status, {}), said if isinstance(said, str) else "", sent=False)
+            raise refusal_of(
+                "The model's server", Reply(answer.status, {}), said if isinstance(said, str) else "", sent=False
+            )
         if not isinstance(body, dict):
             raise Rejected("The model's server did not answer with a JSON object.", status=answer.status)
         return body

@@ -21,7 +21,9 @@ _STATUS = {
 
 
 class Config(Settings):
-    from_: str = Field(alias="from", min_length=2, max_length=17, description="A number, or a name of up to 11 characters.")
+    from_: str = Field(
+        alias="from", min_length=2, max_length=17, description="A number, or a name of up to 11 characters."
+    )
     api_url: WebAddress = Field(default="https://rest.messagebird.com", description="Where MessageBird's API answers.")
 
 
@@ -35,9 +37,7 @@ class MessageBird:
 
     def __init__(self, config: Config, credentials: Secrets) -> None:
         self._from = config.from_
-        self._api = JsonApi(
-            config.api_url, {"Authorization": f"AccessKey {credentials.access_key.get_secret_value()}"}
-        )
+        self._api = JsonApi(config.api_url, {"Authorization": f"AccessKey {credentials.access_key.get_secret_value()}"})
 
     def check(self, *, timeout: float) -> str:
         """Reads the balance."""
@@ -66,7 +66,9 @@ class MessageBird:
         reply = self._read("/messages", timeout, query)
         listed = reply.body.get("items")
         if not isinstance(listed, list):
-            raise Unknown("MessageBird's list of messages cannot be read, so nobody can tell whether this one was sent.")
+            raise Unknown(
+                "MessageBird's list of messages cannot be read, so nobody can tell whether this one was sent."
+            )
         messages = [each for each in listed if isinstance(each, dict)]
         reference = digest(sms.key)
         for each in messages:
