@@ -90,7 +90,7 @@ class Connection(TenantOwned, Timestamped):
     name = models.CharField(max_length=100)
     type = models.CharField(max_length=40)
     config = JsonText()
-    sealed = models.BinaryField(editable=False)
+    sealed = models.BinaryField(default=b"", editable=False)
     credential_names = JsonText(help_text="Which credentials are stored; their values are sealed.")
     disabled = models.BooleanField(default=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)

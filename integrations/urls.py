@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 from typing import Annotated
 
-import httpx2
 from pydantic import AfterValidator
 
 from engine.ports import Rejected
@@ -19,18 +18,18 @@ def _checked(url: str) -> str:
         raise ValueError(refusal.message) from None
     if parsed.query or parsed.fragment:
         raise ValueError("Leave ?query and #fragment out of the address.")
-    if parsed.scheme != "https" and not _permitted(parsed):
+    if parsed.scheme != "https" and not _permitted(parsed.host, parsed.port or 80):
         raise ValueError("The address must begin with https://; a credential would go over an open line.")
     return str(parsed).rstrip("/")
 
 
-def _permitted(url: httpx2.URL) -> bool:
+def _permitted(host: str, port: int) -> bool:
     """Whether the operator permits exactly this host, and so knows the way to it."""
-    allowed, port = egress.allow_list(), url.port or 80
+    allowed = egress.allow_list()
     try:
-        return allowed.has_address(ipaddress.ip_address(url.host), port)
+        return allowed.has_address(ipaddress.ip_address(host), port)
     except ValueError:
-        return allowed.has_name(url.host, port) or (url.host == "localhost" and bool(allowed.networks))
+        return allowed.has_name(host, port)
 
 
 WebAddress = Annotated[str, AfterValidator(_checked)]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.auterity.views import auth, docs, executions, templates, triggers, workflows
+from api.auterity.views import ai, auth, connections, docs, executions, templates, triggers, workflows
 
 urlpatterns = [
     path("api/auth/register", auth.RegisterView.as_view()),
@@ -34,6 +34,12 @@ urlpatterns = [
     path("api/templates", templates.TemplatesView.as_view()),
     path("api/templates/<uuid:template_id>", templates.TemplateView.as_view()),
     path("api/templates/<uuid:template_id>/instantiate", templates.InstantiateView.as_view()),
+    path("api/integrations/connections", connections.ConnectionsView.as_view()),
+    path("api/integrations/connection-types", connections.ConnectionTypesView.as_view()),
+    path("api/integrations/connections/<uuid:connection_id>", connections.ConnectionView.as_view()),
+    path("api/integrations/connections/<uuid:connection_id>/test", connections.ConnectionTestView.as_view()),
+    path("api/ai/custom-models", ai.CustomModelsView.as_view()),
+    path("api/ai/custom-models/predict", ai.PredictView.as_view()),
     path("openapi.json", docs.OpenApiView.as_view(), name="openapi"),
     path("docs", docs.SwaggerView.as_view()),
     path("redoc", docs.RedocView.as_view()),

@@ -11,7 +11,7 @@ import nodes
 from engine.node import Effect, NodeType
 from engine.registry import NODES, DuplicateNode, NodeRegistry, UnknownNode, discover
 
-ALLOWED = {"defusedxml", "engine", "nodes", "pydantic", "pydantic_core"}
+ALLOWED = {"PIL", "defusedxml", "engine", "nodes", "pydantic", "pydantic_core"}
 OURS = sorted(Path(nodes.__file__).parent.rglob("*.py"))
 FILES = {module.name.replace("_", "-") for module in pkgutil.iter_modules(nodes.__path__) if not module.ispkg}
 

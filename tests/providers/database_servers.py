@@ -1,3 +1,4 @@
+# ruff: noqa: S608  Names of databases and users that this module made up.
 """Databases for the tests of `database-query`: each with the table `cars`, a user who may only read, and one who may do anything.
 
 PostgreSQL is the server of the services run; MariaDB is looked for on loopback, and its tests are skipped where it is absent.
@@ -44,7 +45,12 @@ class Server:
 def postgres_server() -> Iterator[Server]:
     ours = settings.DATABASES["default"]
     host = ours["HOST"] if ours["HOST"] and not ours["HOST"].startswith("/") else "127.0.0.1"
-    place = {"host": ours["HOST"] or None, "port": ours["PORT"] or 5432, "user": ours["USER"], "password": ours["PASSWORD"]}
+    place = {
+        "host": ours["HOST"] or None,
+        "port": ours["PORT"] or 5432,
+        "user": ours["USER"],
+        "password": ours["PASSWORD"],
+    }
     name, reader = f"{ours['NAME']}_customer", f"reader_{secrets.token_hex(4)}"
     mighty = f"owner_{secrets.token_hex(4)}"
     with psycopg.connect(**place, dbname="postgres", autocommit=True) as admin:

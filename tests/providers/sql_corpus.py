@@ -1,4 +1,4 @@
-"""Statements that must do nothing: each with the dialect it is written for. Found to be refused, or without effect and in time."""
+"""Statements that must do nothing: each with the dialect it is written for. Refused, or without effect and in time."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ POSTGRES = [
     "SELECT \"set_config\"('statement_timeout', '0', false)",
     "SELECT pg_sleep(30)",
     "SELECT pg_sleep_for('30 seconds')",
-    "SELECT \"pg_sleep\" (30)",
+    'SELECT "pg_sleep" (30)',
     "SELECT pg_catalog . pg_sleep (30)",
-    "SELECT U&\"pg\\005fsleep\"(30)",
+    'SELECT U&"pg\\005fsleep"(30)',
     "SELECT * FROM pg_sleep(30)",
     "SELECT (SELECT pg_sleep(30)) FROM cars",
     "SELECT 1 FROM cars ORDER BY pg_sleep(30)",

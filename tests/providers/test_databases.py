@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from engine.ports import NotConfigured, PortFailure, Query, Rejected, Rows, TimedOut, Unavailable
+from engine.ports import NotConfigured, Query, Rejected, Rows, TimedOut, Unavailable
 from integrations.rows import MAX_BYTES
 from tests.providers.database_servers import PASSWORD, Server, mariadb_server, postgres_server, sqlite_file
 from tests.providers.sql_corpus import HARMLESS, MYSQL, POSTGRES, SQLITE
@@ -91,14 +91,16 @@ def test_only_so_many_rows_come_and_it_says_so(server: Server) -> None:
     found = ask(server, "SELECT id FROM cars ORDER BY id", max_rows=2)
     assert (len(found.rows), found.truncated) == (2, True)
     assert ask(server, "SELECT id FROM cars", max_rows=3).truncated is False
-    assert ask(server, "SELECT id FROM cars", max_rows=1000, **{"timeout": 5}).truncated is False
+    assert ask(server, "SELECT id FROM cars", max_rows=1000, timeout=5).truncated is False
     assert len(server.port(max_rows=1).query(Query("SELECT id FROM cars"), timeout=5).rows) == 1
 
 
 @every_server
 def test_only_so_many_bytes_come(server: Server) -> None:
-    wide = {"postgres": "repeat('x', 1000000)", "mysql": "repeat('x', 1000000)", "sqlite": "hex(zeroblob(500000))"}[server.type]
-    found = ask(server, f"SELECT {wide} AS wide FROM cars a, cars b")
+    wide = {"postgres": "repeat('x', 1000000)", "mysql": "repeat('x', 1000000)", "sqlite": "hex(zeroblob(500000))"}[
+        server.type
+    ]
+    found = ask(server, f"SELECT {wide} AS wide FROM cars a, cars b")  # noqa: S608  Two texts of this test.
     assert (len(found.rows), found.truncated) == (MAX_BYTES // 1_000_000, True)
 
 
@@ -119,18 +121,22 @@ def test_ordinary_questions_are_answered(server: Server, sql: str) -> None:
 @pytest.mark.parametrize("who", ["reader", "mighty"])
 def test_the_hostile_corpus_changes_nothing_and_ends_in_time(server: Server, who: str) -> None:
     """Also with a login that might do everything: then only our own fence and the read-only transaction stand."""
-    before = state(server)
+    before, quoted = state(server), False
     for sql in CORPUS[server.type]:
         started = time.monotonic()
         try:
             found = ask(server, sql, credentials=getattr(server, who), statement_timeout_ms=int(LIMIT * 1000))
-        except PortFailure as failure:
-            assert isinstance(failure, (Rejected, TimedOut, Unavailable)), sql
-            assert PASSWORD not in failure.message
+        except (Rejected, TimedOut, Unavailable) as failure:
+            quoted |= PASSWORD in failure.message
         else:
-            assert sql in (*SQLITE[27:29], "SELECT '\\'; DELETE FROM cars; --'", "SELECT '\\'; DELETE FROM cars; -- '"), sql
+            assert sql in (
+                *SQLITE[27:29],
+                "SELECT '\\'; DELETE FROM cars; --'",
+                "SELECT '\\'; DELETE FROM cars; -- '",
+            ), sql
             assert len(found.rows) == 1
         assert time.monotonic() - started < LIMIT + 2.5, sql
+    assert not quoted
     assert state(server) == before
     assert len(before) == 3
 
@@ -223,7 +229,8 @@ def test_no_folder_no_files(settings: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["../outside.db", "/etc/passwd", "link.db", "missing.db", "folder", ".", "cars.db/..", "a\x01b", "file:cars.db"]
+    "file",
+    ["../outside.db", "/etc/passwd", "link.db", "missing.db", "folder", ".", "cars.db/..", "a\x01b", "file:cars.db"],
 )
 def test_files_outside_the_folder_are_as_missing(settings: Any, tmp_path: Path, file: str) -> None:
     inside = tmp_path / "inside"
@@ -294,13 +301,16 @@ def test_postgres_kinds_of_values(postgres: Server) -> None:
     )
     [row] = ask(postgres, sql).rows
     moment = row.pop("moment")  # type: ignore[attr-defined]
-    assert moment.startswith("2026-01-02T") or moment.startswith("2026-01-01T")
+    assert moment.startswith(("2026-01-02T", "2026-01-01T"))
     assert row == {
         "exact": "1.10", "float": 0.5, "nan": None, "yes": True, "day": "2026-01-02", "span": 90.0, "raw": "AP8=",
         "doc": {"a": [1, None]}, "list": [1, 2], "id": "6b1f2d9e-0000-4000-8000-000000000001", "large": 9223372036854775807,
         "net": "10.0.0.1", "none": None,
     }  # fmt: skip
-    assert ask(postgres, "SELECT id FROM cars WHERE id = ANY(:ids) ORDER BY id", {"ids": [1, 3]}).rows == [{"id": 1}, {"id": 3}]
+    assert ask(postgres, "SELECT id FROM cars WHERE id = ANY(:ids) ORDER BY id", {"ids": [1, 3]}).rows == [
+        {"id": 1},
+        {"id": 3},
+    ]
 
 
 class _Forward:
@@ -343,5 +353,3 @@ class _Forward:
                     each.shutdown(2)
                 except OSError:
                     continue
-
-

@@ -26,7 +26,11 @@ LEFT_TO_THE_SERVER = {
     "SELECT printf('%1000000000d', 1)",
     SQLITE[30],
 }
-HOSTILE = [("postgres", each) for each in POSTGRES] + [("mysql", each) for each in MYSQL] + [("sqlite", each) for each in SQLITE]
+HOSTILE = (
+    [("postgres", each) for each in POSTGRES]
+    + [("mysql", each) for each in MYSQL]
+    + [("sqlite", each) for each in SQLITE]
+)
 READ_FIRST = [(dialect, each) for dialect, each in HOSTILE if each not in LEFT_TO_THE_SERVER]
 
 
@@ -39,7 +43,7 @@ def test_there_are_enough_hostile_statements() -> None:
 @pytest.mark.parametrize("write", [False, True], ids=["read", "write"])
 def test_what_is_refused_before_it_is_sent(dialect: Dialect, sql: str, write: bool) -> None:
     changes = sql.startswith(("DELETE", "UPDATE", "INSERT", "WITH")) and ";" not in sql
-    locks = "FOR " in sql and sql.startswith("SELECT") and "pg_" not in sql or "SHARE MODE" in sql
+    locks = ("FOR " in sql and sql.startswith("SELECT") and "pg_" not in sql) or "SHARE MODE" in sql
     if write and (changes or locks):
         return  # That is what writing is for.
     with pytest.raises(Rejected) as refused:
