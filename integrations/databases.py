@@ -10,6 +10,8 @@ from engine.ports import Query, Rejected
 from integrations.connection_types import Credentials, Settings
 from integrations.egress import Deadline
 
+MAX_WIRE_BYTES = 64 * 1024 * 1024  # what one query may send back, whatever is kept of it
+
 
 class DatabaseSettings(Settings):
     """Settings of a database server."""

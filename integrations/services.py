@@ -73,6 +73,8 @@ def create_connection(
     kind = CONNECTION_TYPES.get(type)
     row = Connection(organization_id=actor.organization_id, name=_name(name), type=kind.name)
     row.config = kind.read_config(config).model_dump(mode="json", by_alias=True, exclude_none=True)
+    if MASK in credentials.values():
+        raise InvalidInput.of("credentials", "Give the credentials themselves; a mask stands for what is stored.")
     _seal(row, plain(kind.read_credentials(credentials)))
     _save(row)
     return row

@@ -104,6 +104,14 @@ def test_only_so_many_bytes_come(server: Server) -> None:
     assert (len(found.rows), found.truncated) == (MAX_BYTES // 1_000_000, True)
 
 
+@pytest.mark.parametrize("server", EVERY[:2], indirect=True)
+def test_one_enormous_row_is_cut_off_on_its_way(server: Server) -> None:
+    """A row can only be read whole, so what arrives is counted; 300 MB, which the tests' memory would show."""
+    wide = ", ".join(f"repeat('x', 10000000) AS c{number}" for number in range(30))
+    with pytest.raises(Rejected, match="larger than 64 MiB"):
+        ask(server, f"SELECT {wide}", statement_timeout_ms=60_000, timeout=60.0)
+
+
 @every_server
 def test_two_columns_of_one_name_are_told(server: Server) -> None:
     with pytest.raises(Rejected, match="Two columns are called id"):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
 from typing import Any
 
 import orjson
@@ -21,14 +20,13 @@ from pymysql.cursors import SSCursor
 from engine.ports import PortFailure, Query, Rejected, Rows, TimedOut, Unavailable, Unknown
 from integrations import egress
 from integrations.connection_types import connection_type
-from integrations.databases import DatabaseLogin, DatabaseSettings, check_consent, limited
+from integrations.databases import MAX_WIRE_BYTES, DatabaseLogin, DatabaseSettings, check_consent, limited
 from integrations.egress import Deadline
 from integrations.rows import gather
 from integrations.statement import Statement, read_statement
-from integrations.watch import cut_descriptor, watched
+from integrations.watch import Watch, cut_descriptor, watched
 
 PORTS = frozenset({3306, 3307})
-MAX_WIRE_BYTES = 64 * 1024 * 1024  # what one query may send back, whatever is kept of it
 _MODE = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 _LATE = {1317, 1969, 3024}  # Interrupted, max_statement_time, max_execution_time.
 _AGAIN = {1040, 1041, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055}
@@ -97,14 +95,14 @@ class MySql:
         statement = read_statement(query.sql, "mysql", query.parameters, write=query.write)
         deadline = limited(query, statement_timeout_ms=self._config.statement_timeout_ms, timeout=timeout)
         rows = min(query.max_rows, self._config.max_rows)
-        with self._session(deadline, write=query.write) as (session, late):
+        with self._session(deadline, write=query.write) as (session, watch):
             cursor = session.cursor(SSCursor)
             cursor.execute(_text(session, statement))
             if not statement.writes:
                 return gather([each[0] for each in cursor.description or ()], _fetched(cursor), max_rows=rows)
             affected = max(0, cursor.rowcount)
             cursor.close()
-            if late.is_set():
+            if watch.late.is_set():
                 raise TimedOut("The statement took too long and was rolled back.")
             try:
                 session.commit()
@@ -113,18 +111,18 @@ class MySql:
             return Rows((), affected=affected)
 
     @contextmanager
-    def _session(self, deadline: Deadline, *, write: bool) -> Iterator[tuple[_Session, Event]]:
+    def _session(self, deadline: Deadline, *, write: bool) -> Iterator[tuple[_Session, Watch]]:
         session = self._connect(deadline)
         number = session.thread_id()
         try:
-            with watched(deadline, cancel=lambda: self._kill(number), cut=lambda: _cut(session)) as late:
+            with watched(deadline, cancel=lambda: self._kill(number), cut=lambda: _cut(session)) as watch:
                 try:
                     self._begin(session, deadline, write=write)
-                    yield session, late
+                    yield session, watch
                 except pymysql.Error as error:
-                    raise self._failure(error, late=late.is_set()) from None
+                    raise self._failure(error, late=watch.late.is_set()) from None
                 except (OSError, AttributeError, ValueError) as error:  # What the driver raises when its socket is cut.
-                    if not late.is_set():
+                    if not watch.late.is_set():
                         raise
                     raise self._late() from error
         finally:

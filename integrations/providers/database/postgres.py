@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Event
 from typing import Any
 
 import psycopg
@@ -15,12 +14,12 @@ from pydantic import Field
 from engine.ports import PortFailure, Query, Rejected, Rows, TimedOut, Unavailable, Unknown
 from integrations import egress
 from integrations.connection_types import connection_type
-from integrations.databases import DatabaseLogin, DatabaseSettings, check_consent, limited
+from integrations.databases import MAX_WIRE_BYTES, DatabaseLogin, DatabaseSettings, check_consent, limited
 from integrations.egress import Deadline
 from integrations.own_database import IDENTITY, SYSTEM, Identity, refuse_own_address, refuse_own_server
 from integrations.rows import gather
 from integrations.statement import Statement, read_statement
-from integrations.watch import cut_descriptor, watched
+from integrations.watch import Watch, cut_descriptor, received_bytes, watched
 
 PORTS = frozenset({5432, 5433, 6432})
 BATCH = 50  # rows fetched at a time, so that a byte limit is seen early
@@ -65,9 +64,9 @@ class Postgres:
         statement = read_statement(query.sql, "postgres", query.parameters, write=query.write)
         deadline = limited(query, statement_timeout_ms=self._config.statement_timeout_ms, timeout=timeout)
         rows = min(query.max_rows, self._config.max_rows)
-        with self._session(deadline, write=query.write) as (session, late):
+        with self._session(deadline, write=query.write) as (session, watch):
             if statement.writes:
-                return self._write(session, statement, rows, late)
+                return self._write(session, statement, rows, watch)
             return self._read(session, statement, rows)
 
     def _read(self, session: psycopg.Connection[Any], statement: Statement, max_rows: int) -> Rows:
@@ -76,12 +75,12 @@ class Postgres:
             cursor.execute(_text(statement), [_value(each) for each in statement.values])
             return gather(_columns(cursor), _fetched(cursor), max_rows=max_rows)
 
-    def _write(self, session: psycopg.Connection[Any], statement: Statement, max_rows: int, late: Event) -> Rows:
+    def _write(self, session: psycopg.Connection[Any], statement: Statement, max_rows: int, watch: Watch) -> Rows:
         with psycopg.RawCursor(session) as cursor:
             cursor.execute(_text(statement), [_value(each) for each in statement.values])
             back = gather(_columns(cursor), cursor, max_rows=max_rows) if cursor.description else Rows(())
             affected = max(0, cursor.rowcount)
-        if late.is_set():
+        if watch.late.is_set():
             raise TimedOut("The statement took too long and was rolled back.")
         try:
             session.commit()
@@ -90,7 +89,7 @@ class Postgres:
         return Rows(back.rows, back.truncated, affected)
 
     @contextmanager
-    def _session(self, deadline: Deadline, *, write: bool) -> Iterator[tuple[psycopg.Connection[Any], Event]]:
+    def _session(self, deadline: Deadline, *, write: bool) -> Iterator[tuple[psycopg.Connection[Any], Watch]]:
         session = self._connect(deadline, write=write)
         try:
             number = session.fileno()
@@ -98,12 +97,18 @@ class Postgres:
                 deadline,
                 cancel=lambda: session.cancel_safe(timeout=0.5),
                 cut=lambda: cut_descriptor(number),
-            ) as late:
+                received=lambda: received_bytes(number),
+                max_bytes=MAX_WIRE_BYTES,
+            ) as watch:
                 try:
                     self._refuse_own(session)
-                    yield session, late
+                    yield session, watch
                 except psycopg.Error as error:
-                    raise self._failure(error, late=late.is_set()) from None
+                    if watch.large.is_set():
+                        raise Rejected(
+                            f"The answer is larger than {MAX_WIRE_BYTES // 2**20} MiB; select less."
+                        ) from None
+                    raise self._failure(error, late=watch.late.is_set()) from None
         finally:
             session.close()
 
