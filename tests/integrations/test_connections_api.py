@@ -211,6 +211,16 @@ def test_types_describe_their_forms(ann: Person) -> None:
     assert types["postgres"]["config_schema"]["properties"]["sslmode"]["default"] == "require"
 
 
+@pytest.mark.parametrize("header", ["Authorization", "cookie", "X-API-Key"])
+def test_settings_that_can_be_read_take_no_proof(ann: Person, header: str) -> None:
+    config = {"base_url": "https://crm.example.com", "headers": {header: TOKEN}}
+    answer = ann.api.post(PATH, {**REST, "config": config})
+    error = refusal(answer, 400, "VAL_001")
+    assert "as a credential" in str(error)
+    assert TOKEN not in answer.text
+    assert Connection.unscoped.count() == 0
+
+
 @pytest.mark.parametrize(
     ("credentials", "fits"),
     [

@@ -7,7 +7,7 @@ import threading
 import time
 from dataclasses import replace
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from engine.ports import HttpAnswer, HttpCall, Rejected
 from integrations.connection_types import Credentials, Settings, connection_type
@@ -18,6 +18,7 @@ from integrations.urls import WebAddress, joined
 
 EARLY = 30.0  # seconds before its end a token is no longer used
 _MAX_TOKENS = 256
+_PROVING = {"authorization", "cookie", "proxy-authorization", "x-api-key", "api-key", "x-auth-token"}
 
 
 class Config(Settings):
@@ -26,6 +27,15 @@ class Config(Settings):
     method: str = Field(default="GET", pattern="^(GET|HEAD)$", description="How a test asks.")
     expected_status: list[int] = Field(default=[], description="What a test takes as well; 200 to 299 if empty.")
     headers: dict[str, str] = Field(default={}, description="Headers of every call; no secrets, they can be read.")
+
+    @field_validator("headers")
+    @classmethod
+    def _no_secrets(cls, headers: dict[str, str]) -> dict[str, str]:
+        """Settings can be read by every member, so what proves who calls belongs into the credentials."""
+        for name in headers:
+            if name.strip().lower() in _PROVING:
+                raise ValueError(f"Give {name[:40]} as a credential; these headers can be read.")
+        return headers
 
 
 class Secrets(Credentials):
