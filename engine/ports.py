@@ -5,12 +5,11 @@ Providers in `integrations/providers/` satisfy these; `engine/testing.py` has in
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from engine.waiting import Person
+from engine.house_ports import FilesPort, PeoplePort, RunsPort
 
 
 class PortFailure(Exception):
@@ -106,6 +105,42 @@ class EmailPort(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Sms:
+    """One text message. `to` is E.164; `sender` a number, a name or empty for the provider's own; `media_urls` are pictures.
+
+    `asked_at` is when the step began (RFC 3339): a look-up by a provider without keys searches from there on.
+    """
+
+    key: str
+    to: str
+    text: str
+    sender: str = ""
+    media_urls: Sequence[str] = ()
+    asked_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SmsReceipt:
+    """`status` is queued, sent, delivered or failed; `cost` is in `currency` and None where the provider has not said it yet."""
+
+    message_id: str
+    status: str
+    provider: str
+    cost: float | None = None
+    currency: str = ""
+
+
+class SmsPort(Protocol):
+    def send(self, sms: Sms, *, timeout: float) -> SmsReceipt:
+        """Send once. Raises Rejected, Unavailable or Unknown."""
+        ...
+
+    def find(self, sms: Sms, *, timeout: float) -> SmsReceipt | None:
+        """The receipt of an earlier send; None where it surely was not sent. Raises Unknown if it can't tell."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class MessageTemplate:
     """A stored message that `email-sender` names by `template` (001). Its texts may hold `{{ }}` of `template_data`."""
 
@@ -122,8 +157,16 @@ class MessagesPort(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that was checked and made small enough to be shown to a model."""
+
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
-    """One request to a language model. `schema` asks for an object of that JSON Schema.
+    """One request to a language model, about `images` if there are any. `schema` asks for an object of that JSON Schema.
 
     `task`, `labels` and `fields` are hints (summarize, classify, extract, draft, free) that the offline provider follows
     and that others receive as part of the instruction.
@@ -139,6 +182,7 @@ class Prompt:
     task: str = "free"
     labels: Sequence[str] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
+    images: Sequence[Image] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,71 +227,75 @@ class HttpPort(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Who may answer: people by name, and roles any holder of which may. `holders` are who they are now."""
+class Query:
+    """One SQL statement. A map of `parameters` fills `:name`, a list fills `?` in order; values never become SQL.
 
-    people: Sequence[Person]
-    roles: Sequence[str]
-    holders: Sequence[Person]
-
-
-class PeoplePort(Protocol):
-    def resolve(self, asked: Sequence[str]) -> Asked:
-        """E-mail addresses and names of roles. Raises Rejected for a text that is neither."""
-        ...
-
-    def link(self, key: str, person: Person) -> str:
-        """Where this person, who need not sign in, answers the question of the step with this key."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class NewRun:
-    """A run that a step starts: of a workflow (`version` None: the newest), or of the body that the step's node holds.
-
-    `item` counts the runs of one step; the same one is never started twice. A `detached` run goes on when its step's run ends.
+    At most `max_rows` rows come back. Without `write` the statement runs in a read-only transaction.
     """
 
-    item: int
-    inputs: Mapping[str, Any]
-    workflow_id: str = ""
-    version: int | None = None
-    detached: bool = False
+    sql: str
+    parameters: Mapping[str, Any] | Sequence[Any] = ()
+    max_rows: int = 1000
+    write: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class EndedRun:
-    """`status` is completed, failed, cancelled or timeout; `output` is there when it completed."""
+class Rows:
+    """What came back, as JSON values. `affected` is how many rows a write changed, None for a read."""
 
-    id: str
-    item: int
-    status: str
-    output: Any
-    error: str
+    rows: Sequence[Mapping[str, Any]]
+    truncated: bool = False
+    affected: int | None = None
+
+
+class DatabasePort(Protocol):
+    def query(self, query: Query, *, timeout: float) -> Rows:
+        """Run once. Raises Rejected, Unavailable, TimedOut or, where a write was sent and no answer came, Unknown."""
+        ...
+
+
+class ConnectionsPort(Protocol):
+    """Stored connections of the organization, by id. Each raises Rejected for an id that is no connection of that kind."""
+
+    def email(self, connection_id: str) -> EmailPort: ...
+
+    def sms(self, connection_id: str) -> SmsPort: ...
+
+    def llm(self, connection_id: str) -> LlmPort: ...
+
+    def http(self, connection_id: str) -> HttpPort:
+        """Its calls may give a path instead of a whole URL; the credential goes to the connection's own origin only."""
+        ...
+
+    def database(self, connection_id: str) -> DatabasePort: ...
 
 
 @dataclass(frozen=True, slots=True)
-class RunCounts:
-    live: int
-    completed: int
-    failed: int  # cancelled and timed out ones too
+class Inference:
+    """One question to a model of the organization's own. Without a `version` the newest active one answers."""
+
+    key: str
+    model_id: str
+    version: str = ""
+    input: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
-class RunsPort(Protocol):
-    """Runs that a step starts. `attempt` keeps the runs of a step that is tried again apart."""
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """000, CustomModelResponse; `usage.duration_ms` is its processing_time_ms."""
 
-    def start(self, key: str, attempt: int, runs: Sequence[NewRun]) -> Sequence[str]:
-        """Accept them, each once however often this is called; returns their ids. Raises Rejected (no such workflow)."""
-        ...
+    model_id: str
+    version: str
+    output: Mapping[str, Any]
+    confidence_score: float | None
+    metadata: Mapping[str, Any] | None
+    usage: Usage
 
-    def counts(self, key: str, attempt: int) -> RunCounts: ...
 
-    def ended(self, key: str, attempt: int, *, after: int = -1, limit: int = 500) -> Sequence[EndedRun]:
-        """Ended runs with an item above `after`, by item."""
-        ...
-
-    def cancel(self, key: str, attempt: int) -> None:
-        """End those that are live."""
+class ModelsPort(Protocol):
+    def infer(self, inference: Inference, *, timeout: float) -> Inferred:
+        """Raises Rejected or Unavailable."""
         ...
 
 
@@ -259,49 +307,9 @@ class Ports:
     messages: MessagesPort
     llm: LlmPort
     http: HttpPort
+    sms: SmsPort
+    connections: ConnectionsPort
+    models: ModelsPort
     people: PeoplePort
     runs: RunsPort
     files: FilesPort
-
-
-# Files
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A stored file with all of its bytes."""
-
-    id: str
-    name: str
-    media_type: str
-    content: bytes
-
-
-class FileReader(Protocol):
-    """A stored file being read, once, from its beginning."""
-
-    name: str
-    media_type: str
-    size: int  # bytes
-
-    def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes, b"" at the end. Raises Unavailable when the stored bytes are damaged."""
-        ...
-
-
-class FilesPort(Protocol):
-    def read(self, file_id: str, *, max_bytes: int) -> StoredFile:
-        """A file as a whole. Raises Rejected when there is none of this id, or it is larger than `max_bytes`."""
-        ...
-
-    def open(self, file_id: str) -> AbstractContextManager[FileReader]:
-        """A file of any size, to be read piece by piece. Raises Rejected when there is none of this id."""
-        ...
-
-    def store(self, name: str, media_type: str, chunks: Iterable[bytes], *, key: str) -> str:
-        """Store what comes in pieces, and answer the file's id.
-
-        `key` is the step's (`step.key`), with a suffix where a step makes several: a repeat replaces the file and keeps its id.
-        Raises Rejected when the file is too large or the organization has no room left; then nothing is kept.
-        """
-        ...

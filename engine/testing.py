@@ -16,25 +16,31 @@ from typing import Any, Literal
 
 from engine.expression_values import as_text
 from engine.expressions import Scope, compile_expression, compile_template
+from engine.house_ports import Asked, EndedRun, FileReader, NewRun, RunCounts, StoredFile
 from engine.node import Failed, Outcome
 from engine.perform import check_rendered
 from engine.ports import (
-    Asked,
     Completion,
-    EndedRun,
-    FileReader,
+    DatabasePort,
+    EmailPort,
     HttpAnswer,
     HttpCall,
+    HttpPort,
+    Inference,
+    Inferred,
+    LlmPort,
     Mail,
     MailReceipt,
     MessageTemplate,
-    NewRun,
     NotConfigured,
     Ports,
     Prompt,
+    Query,
     Rejected,
-    RunCounts,
-    StoredFile,
+    Rows,
+    Sms,
+    SmsPort,
+    SmsReceipt,
     Usage,
 )
 from engine.registry import NODES
@@ -108,6 +114,87 @@ class ScriptedHttp:
         self.calls.append(call)
         if not self.answers:
             raise Rejected(f"The test scripted no answer for {call.method} {call.url}.")
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass(slots=True)
+class RecordingSms:
+    """An `SmsPort` that keeps what it was given in `sent`. `failures` are raised first, one a call."""
+
+    failures: list[Exception] = field(default_factory=list)
+    sent: list[Sms] = field(default_factory=list)
+
+    def send(self, sms: Sms, *, timeout: float) -> SmsReceipt:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(sms)
+        return SmsReceipt(f"SM-{sms.key}", "queued", "memory")
+
+    def find(self, sms: Sms, *, timeout: float) -> SmsReceipt | None:
+        return next(
+            (SmsReceipt(f"SM-{each.key}", "queued", "memory") for each in self.sent if each.key == sms.key), None
+        )
+
+
+@dataclass(slots=True)
+class ScriptedDatabase:
+    """A `DatabasePort` that gives its `answers` in turn and keeps the `queries`."""
+
+    answers: list[Rows | Exception] = field(default_factory=list)
+    queries: list[Query] = field(default_factory=list)
+
+    def query(self, query: Query, *, timeout: float) -> Rows:
+        self.queries.append(query)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass(slots=True)
+class MemoryConnections:
+    """A `ConnectionsPort` over a map of id to port; a test puts each under the kind it is."""
+
+    ports: Mapping[str, Any] = field(default_factory=dict)
+
+    def _get(self, connection_id: str) -> Any:
+        if connection_id not in self.ports:
+            raise Rejected("There is no such connection. Choose one of this organization's connections.")
+        return self.ports[connection_id]
+
+    def email(self, connection_id: str) -> EmailPort:
+        port: EmailPort = self._get(connection_id)
+        return port
+
+    def sms(self, connection_id: str) -> SmsPort:
+        port: SmsPort = self._get(connection_id)
+        return port
+
+    def llm(self, connection_id: str) -> LlmPort:
+        port: LlmPort = self._get(connection_id)
+        return port
+
+    def http(self, connection_id: str) -> HttpPort:
+        port: HttpPort = self._get(connection_id)
+        return port
+
+    def database(self, connection_id: str) -> DatabasePort:
+        port: DatabasePort = self._get(connection_id)
+        return port
+
+
+@dataclass(slots=True)
+class ScriptedModels:
+    """A `ModelsPort` that gives its `answers` in turn and keeps the `asked`."""
+
+    answers: list[Inferred | Exception] = field(default_factory=list)
+    asked: list[Inference] = field(default_factory=list)
+
+    def infer(self, inference: Inference, *, timeout: float) -> Inferred:
+        self.asked.append(inference)
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
@@ -209,6 +296,9 @@ def memory_ports(
     templates: Iterable[MessageTemplate] = (),
     mail_failures: Iterable[Exception] = (),
     members: Mapping[str, str] | None = None,
+    sms_failures: Iterable[Exception] = (),
+    connections: Mapping[str, Any] | None = None,
+    inferred: Iterable[Inferred | Exception] = (),
     files: Iterable[StoredFile] = (),
 ) -> Ports:
     """Every port in memory, scripted."""
@@ -220,6 +310,9 @@ def memory_ports(
         people=KnownPeople(members or {}),
         runs=ScriptedRuns(),
         files=MemoryFiles({each.id: each for each in files}),
+        sms=RecordingSms(failures=list(sms_failures)),
+        connections=MemoryConnections(connections or {}),
+        models=ScriptedModels(list(inferred)),
     )
 
 

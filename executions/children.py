@@ -14,7 +14,8 @@ from django.db.models import Count, QuerySet
 from auterity.kernel.errors import DomainError
 from auterity.kernel.events import publish
 from auterity.kernel.models import uuid7
-from engine.ports import EndedRun, NewRun, Rejected, RunCounts
+from engine.house_ports import EndedRun, NewRun, RunCounts
+from engine.ports import Rejected
 from executions import journal, services
 from executions.accept import insert
 from executions.events import ExecutionAccepted

@@ -9,17 +9,31 @@ from uuid import UUID
 
 from django.db import connection
 
+from ai.inference import StoredModels
+from ai.priced import Priced
 from ai.selectors import llm_port
 from artefacts import selectors as artefacts
 from artefacts import services as artefact_services
 from artefacts.errors import FileDamaged, FileNotFound, FileTooLarge, StorageFull
 from artefacts.models import Purpose
-from engine.ports import FileReader, MessageTemplate, Ports, Rejected, StoredFile, Unavailable
+from engine.house_ports import FileReader, StoredFile
+from engine.ports import (
+    DatabasePort,
+    EmailPort,
+    HttpPort,
+    LlmPort,
+    MessageTemplate,
+    Ports,
+    Rejected,
+    SmsPort,
+    Unavailable,
+)
 from executions.children import StoredRuns
 from executions.people import StoredPeople
+from integrations.connected import connected
 from integrations.errors import MessageTemplateNotFound
 from integrations.http import GuardedHttp
-from integrations.selectors import email_port, message_template
+from integrations.selectors import email_port, message_template, sms_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +102,34 @@ def _execution_of(key: str) -> UUID | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class StoredConnections:
+    """`ConnectionsPort` over the organization's rows: looked up at each use, so that a change counts from then on."""
+
+    organization_id: UUID
+
+    def email(self, connection_id: str) -> EmailPort:
+        port: EmailPort = connected(organization_id=self.organization_id, kind="email", connection_id=connection_id)
+        return port
+
+    def sms(self, connection_id: str) -> SmsPort:
+        port: SmsPort = connected(organization_id=self.organization_id, kind="sms", connection_id=connection_id)
+        return port
+
+    def llm(self, connection_id: str) -> LlmPort:
+        return Priced(connected(organization_id=self.organization_id, kind="llm", connection_id=connection_id))
+
+    def http(self, connection_id: str) -> HttpPort:
+        port: HttpPort = connected(organization_id=self.organization_id, kind="http", connection_id=connection_id)
+        return port
+
+    def database(self, connection_id: str) -> DatabasePort:
+        port: DatabasePort = connected(
+            organization_id=self.organization_id, kind="database", connection_id=connection_id
+        )
+        return port
+
+
 def ports_of(organization_id: UUID) -> Ports:
     """Everything outside, for one organization."""
     return Ports(
@@ -98,4 +140,7 @@ def ports_of(organization_id: UUID) -> Ports:
         people=StoredPeople(organization_id),
         runs=StoredRuns(organization_id),
         files=OrganizationFiles(organization_id),
+        sms=sms_port(organization_id),
+        connections=StoredConnections(organization_id),
+        models=StoredModels(organization_id),
     )

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from engine.house_ports import Asked
 from engine.node import Done, Effect, Failed, NodeConfig, Outcome, Step, node
-from engine.ports import Asked, Mail, PortFailure
+from engine.ports import Mail, PortFailure
 from engine.waiting import Answer, Person, Question, Reason, Wait, Wake
 from nodes.settings.checks import Problems
 from nodes.settings.form_fields import EMAIL, FormField

@@ -15,9 +15,9 @@ from pydantic import Field
 
 from engine.graph import Graph, compile_graph
 from engine.graph import check as check_graph
+from engine.house_ports import EndedRun, NewRun
 from engine.inline import is_pure, run_inline
 from engine.node import Bare, Done, Effect, Failed, NodeConfig, Outcome, Step, node
-from engine.ports import EndedRun, NewRun
 from engine.waiting import Reason, Wait, Wake
 from nodes.settings.checks import Problems
 from nodes.settings.text import Text

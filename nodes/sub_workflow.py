@@ -7,8 +7,8 @@ from uuid import UUID
 
 from pydantic import Field
 
+from engine.house_ports import NewRun
 from engine.node import Done, Effect, Failed, NodeConfig, Outcome, Step, node
-from engine.ports import NewRun
 from engine.waiting import Reason, Wait, Wake
 from nodes.settings.checks import Problems
 from nodes.settings.text import Text

@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from api.auterity.views import auth, docs, executions, files, questions, retention, templates, triggers, workflows
+from api.auterity.views import (
+    ai,
+    auth,
+    connections,
+    docs,
+    executions,
+    files,
+    questions,
+    retention,
+    templates,
+    triggers,
+    workflows,
+)
 
 urlpatterns = [
     path("api/auth/register", auth.RegisterView.as_view()),
@@ -44,6 +56,12 @@ urlpatterns = [
     path("api/files/<uuid:file_id>", files.FileView.as_view()),
     path("api/files/<uuid:file_id>/content", files.FileContentView.as_view()),
     path("api/organization/retention", retention.RetentionView.as_view()),
+    path("api/integrations/connections", connections.ConnectionsView.as_view()),
+    path("api/integrations/connection-types", connections.ConnectionTypesView.as_view()),
+    path("api/integrations/connections/<uuid:connection_id>", connections.ConnectionView.as_view()),
+    path("api/integrations/connections/<uuid:connection_id>/test", connections.ConnectionTestView.as_view()),
+    path("api/ai/custom-models", ai.CustomModelsView.as_view()),
+    path("api/ai/custom-models/predict", ai.PredictView.as_view()),
     path("openapi.json", docs.OpenApiView.as_view(), name="openapi"),
     path("docs", docs.SwaggerView.as_view()),
     path("redoc", docs.RedocView.as_view()),

@@ -213,6 +213,8 @@ DEFAULT_MODEL = ENV.openai_model
 SMTP_URL = ENV.smtp_url
 MAIL_FROM = ENV.mail_from
 OUTBOX_DIR = ENV.data_dir / "outbox"
+SMS_URL = ENV.sms_url
+SQLITE_DIR = ENV.sqlite_dir
 
 CELERY = {
     "broker_url": ENV.broker_url or REDIS_URL or "memory://",

@@ -27,3 +27,5 @@ ENGINE = {**ENGINE, "lease_seconds": 3.0, "poll_seconds": 0.1}
 OPENAI_API_KEY = ""
 OPENAI_BASE_URL = ""
 SMTP_URL = ""
+SMS_URL = ""
+SQLITE_DIR = ""

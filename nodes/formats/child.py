@@ -96,7 +96,7 @@ def _inspect(job: Job, file: io.FileIO, out: IO[bytes]) -> None:
 
         inspect(file)
     else:
-        from nodes.formats.pictures import remade
+        from nodes.formats.remade_picture import remade
 
         remade(file, job.format, out)
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from auterity.kernel.access import Actor
+from engine.house_ports import NewRun
 from engine.node import Done, Effect, Failed
-from engine.ports import NewRun
 from executions import claims, gateway, services
 from executions.models import Execution
 from executions.runner import Runner

@@ -12,8 +12,9 @@ from typing import Any
 import openpyxl
 import pytest
 
+from engine.house_ports import StoredFile
 from engine.node import Done, Failed
-from engine.ports import Rejected, StoredFile
+from engine.ports import Rejected
 from engine.testing import FakeStep, MemoryFiles, memory_ports, run_node
 from nodes.formats.content import MIB
 from nodes.formats.stored import INLINE_BYTES
