@@ -5,13 +5,16 @@ Whoever reads a definition sees a mask in their place; the mask sent back means 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from engine.registry import NODES, UnknownNode
 
 MASK = "********"
+CREDENTIAL_HEADERS = frozenset(
+    {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token", "api-key"}
+)
 
 Json = dict[str, Any]
 
@@ -21,6 +24,27 @@ def masked(node: Mapping[str, Any]) -> Json:
     config = node.get("config")
     shown = dict(config) if isinstance(config, Mapping) else {}
     return {**shown, **{name: MASK for name in _secrets(node.get("type")) if shown.get(name)}}
+
+
+def is_secret(node_type: str, path: Sequence[str | int]) -> bool:
+    """Whether what stands at this path of a node is not to be shown: a secret setting, or a header that carries credentials."""
+    if len(path) < 2 or path[0] != "config":
+        return False
+    if path[1] == "headers" and len(path) == 3:
+        return str(path[2]).lower() in CREDENTIAL_HEADERS
+    return path[1] in _secrets(node_type)
+
+
+def shown_config(node_type: str, config: Mapping[str, Any]) -> Json:
+    """A configuration for people who compare or carry it elsewhere: without secrets, and without written-down credentials."""
+    shown = masked({"type": node_type, "config": config})
+    headers = shown.get("headers")
+    if isinstance(headers, Mapping):
+        shown["headers"] = {
+            name: MASK if value and is_secret(node_type, ("config", "headers", name)) else value
+            for name, value in headers.items()
+        }
+    return shown
 
 
 def without_secrets(definition: Any) -> Any:
