@@ -154,6 +154,7 @@ class NodeType:
     check: Callable[[Any], list[tuple[str, str]]] | None
     lookup: Callable[[Any, Step], Outcome | None] | None
     gathers: bool
+    sample: Callable[[Any], Any] | None = None
 
     @property
     def pure(self) -> bool:
@@ -173,12 +174,14 @@ def node(
     check: Callable[[_AnyConfig], list[tuple[str, str]]] | None = None,
     lookup: Callable[[_AnyConfig, Step], Outcome | None] | None = None,
     gathers: bool = False,
+    sample: Callable[[_AnyConfig], Any] | None = None,
 ) -> Callable[[Callable[[_AnyConfig, Step], Outcome]], Callable[[_AnyConfig, Step], Outcome]]:
     """Register a node type.
 
     `check` finds, at save time and again on the rendered values, problems that pydantic cannot: pairs of (field, message).
     `lookup` asks the other side after a crash whether the step took effect: the outcome if it did, None if it surely did
     not; it raises `Unknown` if nobody can tell. A node that `gathers` gets a map of what arrived, also when only one did.
+    `sample` makes up what a step would come to, for trying out without the outside: an output, or `Done` with a port.
 
     Raises `engine.registry.DuplicateNode` when the name or an alias is taken.
     """
@@ -200,6 +203,7 @@ def node(
                 check=check,
                 lookup=lookup,
                 gathers=gathers,
+                sample=sample,
             )
         )
         return run

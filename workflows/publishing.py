@@ -38,17 +38,30 @@ def needs_tests(*, workflow: Workflow, definition: dict[str, Any]) -> bool:
 
 @transaction.atomic
 def publish_version(
-    *, actor: Actor, workflow_id: UUID, number: int, seen_published: int | None, tested: bool = False
+    *,
+    actor: Actor,
+    workflow_id: UUID,
+    number: int,
+    seen_published: int | None,
+    newest: bool = False,
+    tested: bool = False,
 ) -> Workflow:
     """Let runs begin on this version. Publishing what is published changes nothing.
 
-    `seen_published` is the version that was published when the caller looked; another one raises `RevisionConflict`. `tested`
-    says that the test cases have passed on this version: without it a version that needs them raises `PublishRefused`.
+    `seen_published` is the version that was published when the caller looked; another one raises `RevisionConflict`, and so does
+    a later version where the caller means the `newest`. `tested` says that the test cases have passed on this version: without
+    it a version that needs them raises `PublishRefused`.
     Raises `VersionNotFound`, and `DefinitionRefused` when the version cannot run.
     """
     require(actor, Permission.WORKFLOW_UPDATE)
     workflow = locked(actor, workflow_id)
     version = selectors.get_version(actor=actor, workflow=workflow, number=number)
+    if newest and workflow.version != number:
+        raise RevisionConflict(
+            f"Version {workflow.version} was saved while version {number} was about to be published. Say which one you mean.",
+            given=number,
+            current=workflow.version,
+        )
     if workflow.published_version == number:
         return workflow
     _check_seen(workflow, seen_published)
