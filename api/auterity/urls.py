@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.auterity.views import auth, docs, executions, templates, triggers, workflows
+from api.auterity.views import auth, docs, executions, templates, transfer, trials, triggers, versions, workflows
 
 urlpatterns = [
     path("api/auth/register", auth.RegisterView.as_view()),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("api/auth/logout", auth.LogoutView.as_view()),
     path("api/auth/cross-system-token", auth.CrossSystemTokenView.as_view()),
     path("api/workflows", workflows.WorkflowsView.as_view()),
+    path("api/workflows/import", transfer.ImportView.as_view()),
     path("api/workflows/validate", workflows.ValidateView.as_view()),
     path("api/workflows/node-types", workflows.NodeTypesView.as_view()),
     path("api/workflows/executions/<uuid:execution_id>", executions.ExecutionView.as_view()),
@@ -23,9 +24,19 @@ urlpatterns = [
     path("api/workflows/<uuid:workflow_id>/activate", workflows.ActivateView.as_view()),
     path("api/workflows/<uuid:workflow_id>/deactivate", workflows.DeactivateView.as_view()),
     path("api/workflows/<uuid:workflow_id>/validate", workflows.ValidateStoredView.as_view()),
-    path("api/workflows/<uuid:workflow_id>/versions", workflows.VersionsView.as_view()),
-    path("api/workflows/<uuid:workflow_id>/versions/<int:number>", workflows.VersionView.as_view()),
-    path("api/workflows/<uuid:workflow_id>/versions/<int:number>/restore", workflows.RestoreVersionView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/versions", versions.VersionsView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/versions/<int:number>", versions.VersionView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/versions/<int:number>/restore", versions.RestoreVersionView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/versions/<int:number>/rollback", versions.RollbackVersionView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/versions/<int:number>/diff/<int:other>", versions.DiffView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/publish", versions.PublishView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/export", transfer.ExportView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/dry-run", trials.DryRunView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/nodes/<str:node_id>/test", trials.NodeTestView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/tests", trials.TestCasesView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/tests/run", trials.RunTestsView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/tests/<uuid:case_id>", trials.TestCaseView.as_view()),
+    path("api/workflows/<uuid:workflow_id>/tests/<uuid:case_id>/run", trials.RunTestView.as_view()),
     path("api/workflows/<uuid:workflow_id>/execute", executions.ExecuteView.as_view()),
     path("api/workflows/<uuid:workflow_id>/executions", executions.ExecutionsView.as_view()),
     path("api/workflows/<uuid:workflow_id>/triggers/<str:node_id>", triggers.WebhookView.as_view()),
