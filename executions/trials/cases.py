@@ -45,7 +45,7 @@ class CaseResult:
             return self.problem
         said = [] if self.status_passed else [f"it was to be {self.case.expected_status} and was {self.status}"]
         if self.error is not None and not self.status_passed:
-            said.append(str(self.error["message"]))
+            said.append(str(self.error["message"]).rstrip("."))
         said += [_unmet(each) for each in self.checked if not each.passed]
         return f"{'; '.join(said[:5])}." if said else ""
 
