@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 import pytest
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
+from django.apps import apps
 
-from accounts.models import Organization, User
+from tests.executions.support import flow, person, save
+from workflows import services
+from workflows.models import Workflow, WorkflowVersion
+from workflows.services import WorkflowChange
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db
 def test_what_was_saved_before_is_published_as_it_ran() -> None:
-    user = User.objects.create_user("old@example.com", "pw", first_name="O", last_name="L")
-    organization = Organization.objects.create(name="Old Inc.")
-    executor = MigrationExecutor(connection)
-    newest = [key for key in executor.loader.graph.leaf_nodes() if key[0] == "workflows"]
-    try:
-        executor.migrate([("workflows", "0003_drafts_and_test_cases")])
-        old = executor.loader.project_state([("workflows", "0003_drafts_and_test_cases")]).apps
-        about = {"organization_id": organization.id, "created_by_id": user.id}
-        workflow = old.get_model("workflows", "Workflow").unscoped.create(name="Old", version=2, **about)
-        for number in (1, 2):
-            old.get_model("workflows", "WorkflowVersion").unscoped.create(
-                workflow=workflow, number=number, definition={"nodes": [], "edges": []}, checksum="x", **about
-            )
-    finally:
-        MigrationExecutor(connection).migrate(newest)
-    from workflows.models import Workflow, WorkflowVersion
-
+    actor = person()
+    workflow = save(actor, flow({"a": "start"}))
+    services.update_workflow(
+        actor=actor, workflow_id=workflow.id, change=WorkflowChange(definition=flow({"b": "start"}))
+    )
+    Workflow.unscoped.update(published_version=None)
+    WorkflowVersion.unscoped.update(published_at=None, published_by=None)
+    import_module("workflows.migrations.0004_what_was_saved_is_published").publish_what_runs(apps, None)
     assert Workflow.unscoped.get().published_version == 2
     rows = WorkflowVersion.unscoped.order_by("number")
     assert [(each.number, each.published_by_id, each.published_at == each.created_at) for each in rows] == [
-        (1, user.id, True),
-        (2, user.id, True),
+        (1, actor.user_id, True),
+        (2, actor.user_id, True),
     ]
