@@ -16,6 +16,7 @@ import yaml
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 64
+MAX_EVENTS = 1_000_000  # values and brackets
 
 _Reader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Base: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -61,7 +62,7 @@ def read_yaml(text: str) -> Any:
     if len(text.encode("utf-8", "replace")) > MAX_BYTES:
         raise UnreadableYaml(f"A document may have {MAX_BYTES:,} bytes.")
     try:
-        value = _document(iter(yaml.parse(text, Loader=_Reader)))
+        value = _document(_bounded(yaml.parse(text, Loader=_Reader)))
         orjson.dumps(value)
     except yaml.YAMLError as error:
         raise UnreadableYaml(_told(error)) from error
@@ -85,6 +86,13 @@ def _document(events: Iterator[Any]) -> Any:
                 raise _refused(event, "only one document is read")
             value = _value(next(events), events, 0)
     return value
+
+
+def _bounded(events: Iterator[Any]) -> Iterator[Any]:
+    for count, event in enumerate(events):
+        if count > MAX_EVENTS:
+            raise _refused(event, f"a document may hold {MAX_EVENTS:,} values")
+        yield event
 
 
 def _value(event: Any, events: Iterator[Any], depth: int) -> Any:

@@ -76,6 +76,11 @@ def test_a_very_large_text_is_not_looked_at() -> None:
         read_yaml("a" * (5 * 1024 * 1024 + 1))
 
 
+def test_very_many_values_are_not_read_to_the_end() -> None:
+    with pytest.raises(UnreadableYaml, match="a document may hold 1,000,000 values"):
+        read_yaml("[" + "1," * 1_100_000 + "]")
+
+
 def test_words_of_older_editions_stay_texts() -> None:
     assert read_yaml("on: yes\nd: 2026-01-01\nt: 12:30\nn: ~\nb: True\ne:\n") == {
         "on": "yes", "d": "2026-01-01", "t": "12:30", "n": None, "b": True, "e": None,
