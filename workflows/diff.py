@@ -7,7 +7,7 @@ different, and so are `1`, `1.0` and `true`. A node that only moved is no change
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -117,22 +117,26 @@ def _rest(definition: Mapping[str, Any]) -> Json:
 
 def _part(a: Sequence[Json], b: Sequence[Json], key: str) -> Part:
     before, after = _by_key(a, key), _by_key(b, key)
-    pairs = [(name, old, after[name]) for name, old in before.items() if name in after]
-    kept = [*(name for name, _, _ in pairs), *(name for name in after if name not in before)]
+    both = [
+        Changed(name, old, after[name], tuple(_changes(old, after[name])))
+        for name, old in before.items()
+        if name in after
+    ]
+    kept = [*(each.key for each in both), *(name for name in after if name not in before)]
     return Part(
         added=tuple(each for name, each in after.items() if name not in before),
         removed=tuple(each for name, each in before.items() if name not in after),
-        changed=tuple(_changed(pairs, lambda change: change.path[:1] != POSITION)),
-        layout=tuple(_changed(pairs, lambda change: change.path[:1] == POSITION)),
+        changed=tuple(_only(both, lambda change: change.path[:1] != POSITION)),
+        layout=tuple(_only(both, lambda change: change.path[:1] == POSITION)),
         order=None if kept == list(after) else tuple(after),
     )
 
 
-def _changed(pairs: Iterable[tuple[str, Json, Json]], wanted: Callable[[Change], bool]) -> Iterator[Changed]:
-    for name, old, new in pairs:
-        changes = tuple(filter(wanted, _changes(old, new)))
+def _only(things: Iterable[Changed], wanted: Callable[[Change], bool]) -> Iterator[Changed]:
+    for each in things:
+        changes = tuple(filter(wanted, each.changes))
         if changes:
-            yield Changed(name, old, new, changes)
+            yield replace(each, changes=changes)
 
 
 def _by_key(things: Sequence[Json], key: str) -> dict[str, Json]:

@@ -33,7 +33,7 @@ class Bounds:
     """What a trial may take: seconds, steps, bytes of one output, of all outputs together, and of what is shown."""
 
     seconds: float = 10.0
-    steps: int = 2_000
+    steps: int = 10_000
     output_bytes: int = 1024 * 1024
     total_bytes: int = 32 * 1024 * 1024
     shown_bytes: int = 4 * 1024 * 1024
@@ -177,6 +177,7 @@ class _Trial:
         failure = self._run.failure
         met = {step.node.id for step in self._steps}
         skipped = self._run.skipped()
+        settled = met | set(skipped)
         error: Json | None = None
         if failure is not None:
             error = {"node_id": failure[0].id, "code": failure[1].code, "message": failure[1].message}
@@ -186,7 +187,7 @@ class _Trial:
             status="completed" if error is None else "failed",
             steps=self._steps,
             skipped=skipped,
-            unreached=[each.id for each in self._run.graph.nodes if each.id not in met and each.id not in set(skipped)],
+            unreached=[each.id for each in self._run.graph.nodes if each.id not in settled],
             output=self._run.result() if error is None else None,
             error=error,
             warnings=self._warnings,
