@@ -79,6 +79,7 @@ class Node:
     ports: frozenset[str] | None
     incoming: list[Edge] = field(default_factory=list)
     outgoing: list[Edge] = field(default_factory=list)
+    eager: bool = False
 
     @property
     def timeout(self) -> float:
@@ -124,6 +125,10 @@ def _ports(node_type: NodeType, settings: NodeConfig) -> frozenset[str] | None:
     if not isinstance(settings, node_type.config):
         return None
     return frozenset((*node_type.outputs(settings), *((ERROR,) if settings.on_error == "route" else ())))
+
+
+def _is_eager(node_type: NodeType, settings: NodeConfig) -> bool:
+    return node_type.eager is not None and isinstance(settings, node_type.config) and node_type.eager(settings)
 
 
 class _Compiler:
@@ -189,6 +194,7 @@ class _Compiler:
             template=checked.template,
             settings=checked.settings,
             ports=_ports(node_type, checked.settings),
+            eager=_is_eager(node_type, checked.settings),
         )
         self.nodes.append(self._by_id[node_id])
         if any(len(port) > MAX_NAME for port in self._by_id[node_id].ports or ()):

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from engine.ports import Ports, Usage
 from engine.registry import NODES
+from engine.waiting import Wait, Wake
 
 OUT = "out"
 ERROR = "error"
@@ -65,18 +66,24 @@ class NodeConfig(BaseModel):
     retry: Retry = Retry()
     timeout_seconds: float | None = Field(default=None, gt=0, le=86_400)
     on_error: Literal["fail", "continue", "route"] = "fail"
-    on_unknown: Literal["fail", "retry"] = "fail"
+    on_unknown: Literal["fail", "retry", "ask"] = "fail"
     output_schema: Annotated[dict[str, Any] | None, Field(json_schema_extra={"x-literal": True})] = None
     sensitive: list[str] = []
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The step succeeded. `port` is the port its execution leaves by."""
+    """The step succeeded. `port` is the port its execution leaves by.
+
+    `receipt` is the name that the other side gave to what was done, such as a message id; `confirmed` is false where it only
+    took the order (a mail that is queued).
+    """
 
     output: Any
     port: str = OUT
     usage: Usage | None = None
+    receipt: str = ""
+    confirmed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +95,7 @@ class Failed:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-Outcome = Done | Failed
+Outcome = Done | Failed | Wait
 
 
 class Step(Protocol):
@@ -98,6 +105,7 @@ class Step(Protocol):
     node_id: str
     attempt: int  # counts from 1
     timeout: float  # seconds this attempt may take
+    first: bool  # nothing comes before this node
     ports: Ports
 
     @property
@@ -120,8 +128,8 @@ class Step(Protocol):
         """The execution's context."""
         ...
 
-    def evaluate(self, expression: str) -> Any:
-        """The value of a bare expression. Raises `engine.expressions.ExpressionError`."""
+    def evaluate(self, expression: str, **names: Any) -> Any:
+        """The value of a bare expression, `names` over the inputs. Raises `engine.expressions.ExpressionError`."""
         ...
 
     def render(self, template: str, data: Mapping[str, Any], escape: Callable[[str], str] | None = None) -> str:
@@ -135,6 +143,7 @@ class Step(Protocol):
 
 _AnyConfig = TypeVar("_AnyConfig", bound=NodeConfig)
 Run = Callable[[Any, Step], Outcome]
+Resume = Callable[[Any, Step, Wake], Outcome]
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +163,15 @@ class NodeType:
     check: Callable[[Any], list[tuple[str, str]]] | None
     lookup: Callable[[Any, Step], Outcome | None] | None
     gathers: bool
+    resume: Resume | None = None
+    eager: Callable[[Any], bool] | None = None
+    narrows: Callable[[Any], Effect] | None = None
+    starts_runs: bool = False
     sample: Callable[[Any], Any] | None = None
+
+    def effect_of(self, config: NodeConfig) -> Effect:
+        """What repeating this very step would mean: a configuration may do less than its type can."""
+        return self.effect if self.narrows is None else self.narrows(config)
 
     @property
     def pure(self) -> bool:
@@ -174,13 +191,20 @@ def node(
     check: Callable[[_AnyConfig], list[tuple[str, str]]] | None = None,
     lookup: Callable[[_AnyConfig, Step], Outcome | None] | None = None,
     gathers: bool = False,
+    resume: Callable[[_AnyConfig, Step, Wake], Outcome] | None = None,
+    eager: Callable[[_AnyConfig], bool] | None = None,
+    narrows: Callable[[_AnyConfig], Effect] | None = None,
+    starts_runs: bool = False,
     sample: Callable[[_AnyConfig], Any] | None = None,
 ) -> Callable[[Callable[[_AnyConfig, Step], Outcome]], Callable[[_AnyConfig, Step], Outcome]]:
     """Register a node type.
 
     `check` finds, at save time and again on the rendered values, problems that pydantic cannot: pairs of (field, message).
     `lookup` asks the other side after a crash whether the step took effect: the outcome if it did, None if it surely did
-    not; it raises `Unknown` if nobody can tell. A node that `gathers` gets a map of what arrived, also when only one did.
+    not; it raises `Unknown` if nobody can tell. A node that `gathers` gets a map of what arrived, also when only one did; one
+    that is `eager` for its configuration runs as soon as the first way arrives. A node that may wait has `resume`: it goes on
+    with the same configuration and says anew what comes of it. `narrows` tells the effect of a configuration that does less
+    than the type can, such as a query that only reads.
     `sample` makes up what a step would come to, for trying out without the outside: an output, or `Done` with a port.
 
     Raises `engine.registry.DuplicateNode` when the name or an alias is taken.
@@ -203,6 +227,10 @@ def node(
                 check=check,
                 lookup=lookup,
                 gathers=gathers,
+                resume=resume,
+                eager=eager,
+                narrows=narrows,
+                starts_runs=starts_runs,
                 sample=sample,
             )
         )

@@ -18,11 +18,13 @@ from engine.expressions import ExpressionError, ExpressionProblem, Scope, compil
 from engine.graph import Node
 from engine.node import Done, Failed, NodeConfig, NodeType, Outcome
 from engine.ports import PortFailure, Ports, Unknown
+from engine.waiting import Question, Reason, Wait, Wake
 
 log = logging.getLogger(__name__)
 
 MAX_NOTES = 100
 MAX_MESSAGE = 4000  # characters
+MAX_WAIT = 10 * 366 * 86_400.0  # seconds
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -46,6 +48,7 @@ class RunningStep:
     timeout: float
     scope: Scope
     ports: Ports
+    first: bool = False
     notes: list[Note] = field(default_factory=list)
     now: str = field(init=False)
     input: Any = field(init=False)
@@ -56,8 +59,9 @@ class RunningStep:
         self.now, self.input, self.inputs = self.scope.now, self.scope.input, self.scope.inputs
         self.context = self.scope.context
 
-    def evaluate(self, expression: str) -> Any:
-        return compile_expression(expression).evaluate(self.scope)
+    def evaluate(self, expression: str, **names: Any) -> Any:
+        scope = replace(self.scope, inputs={**self.scope.inputs, **names}) if names else self.scope
+        return compile_expression(expression).evaluate(scope)
 
     def render(self, template: str, data: Mapping[str, Any], escape: Callable[[str], str] | None = None) -> str:
         """`data` is what `inputs` and bare names mean; nothing else of the execution is visible."""
@@ -113,7 +117,18 @@ def _misfit(title: str, wrong: list[tuple[str, str]]) -> Failed:
 
 def perform(node: Node, config: NodeConfig, step: RunningStep, *, max_output_bytes: int) -> Outcome:
     """Run the node. Every exception becomes a `Failed`."""
-    return _checked(_call(node, lambda: node.type.run(config, step)), max_output_bytes)
+    outcome = _checked(_call(node, lambda: node.type.run(config, step)), max_output_bytes)
+    return _asked(node, outcome) if config.on_unknown == "ask" else outcome
+
+
+def resume(node: Node, config: NodeConfig, step: RunningStep, wake: Wake, *, max_output_bytes: int) -> Outcome:
+    """Go on with a step that waited. Every exception becomes a `Failed`."""
+    go_on = node.type.resume
+    if go_on is None:
+        return Failed(
+            "internal", f"The node '{node.title}' waited, and its type cannot go on. This is a defect of ours."
+        )
+    return _checked(_call(node, lambda: go_on(config, step, wake)), max_output_bytes)
 
 
 def recover(node: Node, config: NodeConfig, step: RunningStep, *, max_output_bytes: int) -> Outcome:
@@ -127,12 +142,26 @@ def recover(node: Node, config: NodeConfig, step: RunningStep, *, max_output_byt
     if isinstance(found, Failed) and found.code == Unknown.code:
         if config.on_unknown == "retry":
             return perform(node, config, step, max_output_bytes=max_output_bytes)
-        return Failed(
+        left = Failed(
             Unknown.code,
             f"The worker stopped while '{node.title}' was under way, and nobody can tell whether it took effect. It was not "
-            "repeated. Look for it at the other side, then run again from this step, or set on_unknown to retry.",
+            "repeated. Look for it at the other side, say what you found, then run again from this step; or set on_unknown "
+            "to ask or retry.",
         )
+        return _asked(node, left) if config.on_unknown == "ask" else left
     return _checked(found, max_output_bytes)
+
+
+def _asked(node: Node, outcome: Outcome) -> Outcome:
+    """A failure that leaves open whether something happened becomes a question to people."""
+    if not isinstance(outcome, Failed) or outcome.code != Unknown.code:
+        return outcome
+    question = Question(
+        title=f"Did '{node.title}' take effect?",
+        message=f"{outcome.message} Look at the other side, then say whether it happened.",
+        roles=("manager", "admin"),
+    )
+    return Wait(Reason.SETTLE, question=question)
 
 
 def _look_up(node: Node, config: NodeConfig, step: RunningStep) -> Outcome | None:
@@ -169,8 +198,10 @@ def _checked(outcome: Any, max_output_bytes: int) -> Outcome:
     """An outcome whose output is JSON of a fair size, free of text that no database can keep."""
     if isinstance(outcome, Failed):
         return _told(outcome, max_output_bytes)
+    if isinstance(outcome, Wait):
+        return _patient(outcome)
     if not isinstance(outcome, Done):
-        return Failed("internal", "The node returned neither Done nor Failed.")
+        return Failed("internal", "The node returned neither Done nor Failed nor Wait.")
     try:
         encoded = orjson.dumps(outcome.output, option=orjson.OPT_NON_STR_KEYS)
     except TypeError as error:
@@ -181,6 +212,21 @@ def _checked(outcome: Any, max_output_bytes: int) -> Outcome:
             f"The step's output has {len(encoded):,} bytes; at most {max_output_bytes:,} are kept. Select what later steps need.",
         )
     return outcome if _plain(outcome.output) else replace(outcome, output=orjson.loads(encoded))
+
+
+def _patient(wait: Wait) -> Outcome:
+    """A wait whose state can be kept and whose time can be reckoned with."""
+    try:
+        orjson.dumps(wait.state)
+    except TypeError as error:
+        return Failed("internal", f"What the step remembers while it waits cannot be kept as JSON: {error}.")
+    if wait.seconds is None:
+        return wait
+    return (
+        replace(wait, seconds=min(max(0.0, wait.seconds), MAX_WAIT))
+        if isfinite(wait.seconds)
+        else replace(wait, seconds=None)
+    )
 
 
 def _told(failure: Failed, max_output_bytes: int) -> Failed:

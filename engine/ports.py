@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from engine.waiting import Person
+
 
 class PortFailure(Exception):
     """Base of outside failures. `message` is a sentence for people; it never carries a secret."""
@@ -180,6 +182,25 @@ class HttpPort(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Who may answer: people by name, and roles any holder of which may. `holders` are who they are now."""
+
+    people: Sequence[Person]
+    roles: Sequence[str]
+    holders: Sequence[Person]
+
+
+class PeoplePort(Protocol):
+    def resolve(self, asked: Sequence[str]) -> Asked:
+        """E-mail addresses and names of roles. Raises Rejected for a text that is neither."""
+        ...
+
+    def link(self, key: str, person: Person) -> str:
+        """Where this person, who need not sign in, answers the question of the step with this key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
     """Everything outside, as one organization may use it."""
 
@@ -187,3 +208,4 @@ class Ports:
     messages: MessagesPort
     llm: LlmPort
     http: HttpPort
+    people: PeoplePort

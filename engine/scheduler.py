@@ -2,7 +2,8 @@
 
 Rules (`schemas/node_configs.yaml`, "Ports"): an edge is taken when its source chose the edge's port and the edge's condition,
 if any, is true. A node runs when every incoming edge is settled and at least one is taken; it is skipped when none is.
-Every node and edge is looked at once, so a run costs O(steps).
+An eager node (`merge` with mode `first`) runs with the first way that arrives. Every node and edge is looked at once, so a
+run costs O(steps).
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ class Run:
         self._about = about
         self._states = [State.IDLE] * len(graph.nodes)
         self._unsettled = [len(node.incoming) for node in graph.nodes]
-        self._arrived: list[set[str]] = [set() for _ in graph.nodes]  # ids of the taken edges
+        self._arrived: list[dict[str, None]] = [{} for _ in graph.nodes]  # ids of the taken edges, first come first
         self._ready: deque[Node] = deque()
         self._open = 0  # ready or started
         self._settled = 0
@@ -130,6 +131,9 @@ class Run:
         if not node.incoming:
             return self.inputs
         arrived = [edge for edge in node.incoming if self._was_taken(edge)]
+        if node.eager and len(arrived) > 1:
+            first = next(iter(self._arrived[node.index]))
+            arrived = [edge for edge in arrived if edge.id == first]
         if len(arrived) == 1 and not node.type.gathers:
             return self._output_along(arrived[0])
         values: dict[str, Any] = {}
@@ -149,6 +153,9 @@ class Run:
             organization=self._about["organization"],
             now=now,
         )
+
+    def is_held(self, node: Node) -> bool:
+        return self._states[node.index] is State.STARTED
 
     def settle(self, node: Node, outcome: Done | Failed, now: str) -> Settled:
         """Take the outcome in and make the successors ready. A failure follows the node's `on_error`."""
@@ -226,8 +233,10 @@ class Run:
             target = self.graph.nodes[edge.target]
             self._unsettled[target.index] -= 1
             if is_taken:
-                self._arrived[target.index].add(edge.id)
-            if self._unsettled[target.index]:
+                self._arrived[target.index][edge.id] = None
+            if self._states[target.index] is not State.IDLE:
+                continue  # An eager node began with the first arrival.
+            if self._unsettled[target.index] and not (is_taken and target.eager):
                 continue
             if self._arrived[target.index]:
                 self._make_ready(target)
@@ -237,7 +246,7 @@ class Run:
                 closing.extend((each, False) for each in target.outgoing)
 
     def _replay(self, past: Past) -> None:
-        """Take a recorded step in. Records come in the order they were made, so the node is ready by now."""
+        """Take a recorded step in. Records come in the order they began, so the node is ready by now."""
         node = self.graph.nodes[self.graph.by_id[past.node_id]]
         if past.failed:
             self._fail(node, Failed("recorded", ""))

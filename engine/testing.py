@@ -8,8 +8,8 @@ Nothing is rendered on the way: a test gives the configuration as it is after re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from engine.expression_values import as_text
@@ -17,6 +17,7 @@ from engine.expressions import Scope, compile_expression, compile_template
 from engine.node import Failed, Outcome
 from engine.perform import check_rendered
 from engine.ports import (
+    Asked,
     Completion,
     HttpAnswer,
     HttpCall,
@@ -30,6 +31,7 @@ from engine.ports import (
     Usage,
 )
 from engine.registry import NODES
+from engine.waiting import Person, Wake
 
 Level = Literal["debug", "info", "warning", "error"]
 
@@ -117,12 +119,29 @@ def answer(body: bytes | str = b"", status: int = 200, headers: Mapping[str, str
     return HttpAnswer(status, headers or {"Content-Type": "application/json"}, raw, 12.3)
 
 
+@dataclass(slots=True)
+class KnownPeople:
+    """A `PeoplePort` over the members it is given: e-mail to role."""
+
+    members: Mapping[str, str] = field(default_factory=dict)
+
+    def resolve(self, asked: Sequence[str]) -> Asked:
+        people = [Person(each, user_id=f"user-{each}" if each in self.members else "") for each in asked if "@" in each]
+        roles = [each for each in asked if "@" not in each]
+        holders = [Person(email, f"user-{email}") for email, role in self.members.items() if role in roles]
+        return Asked(people, roles, holders)
+
+    def link(self, key: str, person: Person) -> str:
+        return f"https://auterity.test/answer/{key}/{person.email}"
+
+
 def memory_ports(
     *,
     answers: Iterable[HttpAnswer | Exception] = (),
     completions: Iterable[Answer] = (),
     templates: Iterable[MessageTemplate] = (),
     mail_failures: Iterable[Exception] = (),
+    members: Mapping[str, str] | None = None,
 ) -> Ports:
     """Every port in memory, scripted."""
     return Ports(
@@ -130,6 +149,7 @@ def memory_ports(
         messages=StoredMessages(list(templates)),
         llm=ScriptedLlm(list(completions)),
         http=ScriptedHttp(list(answers)),
+        people=KnownPeople(members or {}),
     )
 
 
@@ -146,11 +166,12 @@ class FakeStep:
     node_id: str = "node"
     attempt: int = 1
     timeout: float = 30.0
+    first: bool = True
     now: str = "2026-11-20T09:00:00Z"
     lines: list[tuple[Level, str, dict[str, Any]]] = field(default_factory=list)
 
-    def evaluate(self, expression: str) -> Any:
-        return compile_expression(expression).evaluate(self._scope())
+    def evaluate(self, expression: str, **names: Any) -> Any:
+        return compile_expression(expression).evaluate(replace(self._scope(), inputs={**self.inputs, **names}))
 
     def render(self, template: str, data: Mapping[str, Any], escape: Callable[[str], str] | None = None) -> str:
         return as_text(compile_template(template).render(Scope(inputs=data, input=data, now=self.now), escape))
@@ -177,6 +198,16 @@ def run_node(name: str, config: Mapping[str, Any], step: FakeStep | None = None)
     node_type = NODES.get(name)
     checked = check_rendered(node_type, name, config)
     return checked if isinstance(checked, Failed) else node_type.run(checked, step or FakeStep())
+
+
+def resume_node(name: str, config: Mapping[str, Any], wake: Wake, step: FakeStep | None = None) -> Outcome:
+    """Go on with a node that waited."""
+    node_type = NODES.get(name)
+    checked = check_rendered(node_type, name, config)
+    if isinstance(checked, Failed):
+        return checked
+    assert node_type.resume is not None, f"{name} cannot wait"  # noqa: S101  A test's own mistake.
+    return node_type.resume(checked, step or FakeStep(), wake)
 
 
 def problems_of(name: str, config: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -28,12 +28,16 @@ from executions.admin_records import (
     WebhookReceiptAdmin,
     WorkflowFiguresAdmin,
 )
+from executions.admin_waits import OpenQuestionAdmin, QuestionAnswerAdmin, ReceivedEventAdmin
 from executions.everywhere import FAILED, in_status
 from executions.models import (
     Execution,
     ExecutionLog,
     ExecutionStatus,
     ExecutionStep,
+    OpenQuestion,
+    QuestionAnswer,
+    ReceivedEvent,
     ScheduleFire,
     WebhookReceipt,
     WorkflowFigures,
@@ -230,6 +234,9 @@ admin.site.register(ExecutionLog, ExecutionLogAdmin)
 admin.site.register(ScheduleFire, ScheduleFireAdmin)
 admin.site.register(WebhookReceipt, WebhookReceiptAdmin)
 admin.site.register(WorkflowFigures, WorkflowFiguresAdmin)
+admin.site.register(OpenQuestion, OpenQuestionAdmin)
+admin.site.register(QuestionAnswer, QuestionAnswerAdmin)
+admin.site.register(ReceivedEvent, ReceivedEventAdmin)
 admin.site.unregister(Workflow)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -11,12 +12,14 @@ from uuid import UUID
 import orjson
 from django.db import connection
 
+from engine.waiting import ANSWERED
 from executions import sql
-from executions.models import SUSPECT_AFTER, Execution, ExecutionStep
+from executions.models import SUSPECT_AFTER, Execution
+from executions.records import QuestionRow, StepRow, load_questions, load_steps
 
 _CLAIMED = (
     "id, organization_id, workflow_id, version_id, fence, seq, attempts, input_data, context, started_at, created_at, "
-    "deadline_at, webhook_url, created_by_id, progress"
+    "deadline_at, webhook_url, created_by_id, progress, signals, paused_at, parent_id, depth, rerun_of"
 )
 
 
@@ -45,12 +48,18 @@ class Claim:
     progress: float
     claimed_at: dt.datetime
     steady: float
-    steps: list[ExecutionStep] = field(default_factory=list)
+    signals: int = 0
+    paused: bool = False
+    parent_id: UUID | None = None
+    depth: int = 0
+    rerun_of: UUID | None = None
+    steps: list[StepRow] = field(default_factory=list)
+    questions: dict[str, QuestionRow] = field(default_factory=dict)
 
     @property
     def fresh(self) -> bool:
-        """Nothing is recorded yet."""
-        return self.seq == 0
+        """Nobody has worked on it yet."""
+        return self.seq == 0 or self.fence == 1
 
     @property
     def late(self) -> bool:
@@ -64,14 +73,15 @@ class Claim:
 def claim(*, owner: str, limit: int, lease: float, suspect: bool = False) -> list[Claim]:
     """Take up to `limit` due executions: a lease, a higher fence, one more attempt. Their recorded steps come along.
 
-    Those that `SUSPECT_AFTER` workers took without recording any progress are `suspect`, and claimed by themselves: of a
-    batch that goes down with its worker, only the one to blame goes on failing.
+    The time an execution waited moves its deadline on. Those that `SUSPECT_AFTER` workers took without recording any progress
+    are `suspect`, and claimed by themselves: of a batch that goes down with its worker, only the one to blame goes on failing.
     """
     now = sql.now()
     which = ">=" if suspect else "<"
     text = f"""
         UPDATE workflow_executions SET fence = fence + 1, attempts = attempts + 1, lease_owner = %s, status = 'running',
-               due_at = {sql.later("%s")}, started_at = COALESCE(started_at, {now})
+               due_at = {sql.later("%s")}, started_at = COALESCE(started_at, {now}),
+               deadline_at = {sql.moved_on("deadline_at", since="waiting_since")}, waiting_since = NULL
          WHERE id IN (SELECT id FROM workflow_executions WHERE due_at <= (SELECT {now}) AND attempts {which} {SUSPECT_AFTER}
                        ORDER BY due_at LIMIT %s {sql.skip_locked()})
            AND due_at <= (SELECT {now})
@@ -79,15 +89,19 @@ def claim(*, owner: str, limit: int, lease: float, suspect: bool = False) -> lis
     with connection.cursor() as cursor:
         cursor.execute(text, [owner, lease, limit])
         claims = [_claim(row) for row in cursor.fetchall()]
-    known = {each.id: each for each in claims if not each.fresh}
-    for step in ExecutionStep.objects.filter(execution_id__in=known).order_by("id") if known else ():
-        known[step.execution_id].steps.append(step)
+    steps = load_steps([each.id for each in claims if each.seq or each.rerun_of])
+    asking = [key for key, rows in steps.items() if any(row.waits_for in ANSWERED for row in rows)]
+    questions = load_questions(asking)
+    for each in claims:
+        each.steps, each.questions = steps.get(each.id, []), questions.get(each.id, {})
     return claims
 
 
 def _claim(row: tuple[Any, ...]) -> Claim:
     (identity, organization, workflow, version, fence, seq, attempts, inputs, context, *moments) = row
-    started, created, deadline, webhook_url, created_by, progress, now = moments
+    started, created, deadline, webhook_url, created_by, progress, signals, paused_at, parent, depth, rerun_of, now = (
+        moments
+    )
     return Claim(
         id=sql.uuid(identity),
         organization_id=sql.uuid(organization),
@@ -106,7 +120,26 @@ def _claim(row: tuple[Any, ...]) -> Claim:
         progress=progress,
         claimed_at=sql.moment(now),
         steady=time.monotonic(),
+        signals=signals,
+        paused=paused_at is not None,
+        parent_id=sql.uuid(parent) if parent else None,
+        depth=depth,
+        rerun_of=sql.uuid(rerun_of) if rerun_of else None,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What came from outside about an execution that is held: see `Execution.signals`."""
+
+    signals: int
+    paused: bool
+
+
+def standings(ids: Iterable[UUID]) -> dict[UUID, Standing]:
+    """How things stand with executions at hand, in one small query."""
+    found = Execution.unscoped.filter(id__in=list(ids)).values_list("id", "signals", "paused_at")
+    return {identity: Standing(signals, paused_at is not None) for identity, signals, paused_at in found}
 
 
 def renew(*, owner: str, fences: dict[UUID, int], lease: float) -> set[UUID]:

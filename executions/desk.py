@@ -25,10 +25,12 @@ from engine.graph import InvalidDefinition
 from engine.node import Failed, Outcome
 from engine.ports import Ports
 from executions import claims, gateway, journal
-from executions.active import Active, Job
-from executions.claims import Claim
+from executions.active import Active
+from executions.claims import Claim, Standing
+from executions.jobs import Job
 from executions.journal import Checkpoint, ended_at_once
 from executions.models import ExecutionStatus
+from executions.records import load_questions
 from workflows.plans import plan_of
 
 log = structlog.get_logger(__name__)
@@ -121,6 +123,7 @@ class Desk:
             self._next_tick = self.turned_at + settings.ENGINE["poll_seconds"] * random.uniform(0.8, 1.2)  # noqa: S311  Spreads polls.
             self._more = True
             self._end_late()
+            self._listen(list(self._active.values()))
             self._claim_suspect()
         if self._more and (room := self._room()):
             taken = claims.claim(owner=self.owner, limit=room, lease=self._lease)
@@ -138,14 +141,16 @@ class Desk:
         except Empty:
             pass
         for active in self._active.values():
-            if (active.retries and active.due_in() <= 0) or (self._stopping.is_set() and not active.jobs):
+            due = active.clocks.due_in()
+            if (due is not None and due <= 0) or (self._stopping.is_set() and not active.jobs):
                 self._touched[active.claim.id] = active
 
     def _patience(self) -> float:
         if self._touched or (self._more and self._room()):
             return 0.0
         until_tick = max(0.0, self._next_tick - time.monotonic())
-        return min([until_tick, *(each.due_in() for each in self._active.values() if each.retries)])
+        times = (each.clocks.due_in() for each in self._active.values())
+        return min([until_tick, *(due for due in times if due is not None)])
 
     def _room(self) -> int:
         """How many more executions this desk may take: fewer while steps wait for a free thread, none beside a suspect."""
@@ -158,6 +163,7 @@ class Desk:
         if isinstance(message, _Wake):
             self._awake.clear()
             self._more = True
+            self._listen([each for each in self._active.values() if each.clocks.listens])
         elif isinstance(message, _Lost):
             for identity, fence in message.fences.items():
                 if identity in self._active and self._active[identity].claim.fence == fence:
@@ -169,6 +175,23 @@ class Desk:
                 active.finish(message.job, message.outcome)
                 self._touched[active.claim.id] = active
             self._touched.update((key, each) for key, each in self._active.items() if each.starved)
+
+    def _listen(self, actives: list[Active]) -> None:
+        """Look whether something came from outside for executions at hand."""
+        found = claims.standings([each.claim.id for each in actives]) if actives else {}
+        self._notice(found)
+
+    def _notice(self, found: dict[UUID, Standing]) -> None:
+        """Let executions at hand take in what came from outside since they last looked."""
+        news = {
+            identity: standing
+            for identity, standing in found.items()
+            if identity in self._active and standing.signals != self._active[identity].claim.signals
+        }
+        questions = load_questions([each for each in news if self._active[each].clocks.listens])
+        for identity, standing in news.items():
+            self._active[identity].notice(standing, questions.get(identity, {}))
+            self._touched[identity] = self._active[identity]
 
     def _claim_suspect(self) -> None:
         """Try one that several workers took in vain. It is claimed when everything at hand is safe, and nothing beside it."""
@@ -233,19 +256,26 @@ class Desk:
         for checkpoint in checkpoints:
             identity = checkpoint.claim.id
             if identity not in held or checkpoint.ended or not checkpoint.owner:
+                self._more = self._more or (identity in held and held[identity].signals != checkpoint.claim.signals)
                 self._drop(identity)
             else:
                 touched[identity].committed()
                 if checkpoint.progressed and touched[identity] is self._suspect:
                     self._suspect = None
+        self._notice(held)
         if not stopping:
             self._touched.update(
                 (key, each) for key, each in touched.items() if key in self._active and each.unfinished
             )
         for job in chain.from_iterable(jobs):
-            if self._active.get(job.active.claim.id) is job.active:
-                self._in_flight += 1
-                self._effects.submit(self._perform, job)
+            if self._active.get(job.active.claim.id) is not job.active:
+                continue
+            if job.active.claim.paused:
+                job.active.shelve(job)
+                self._touched[job.active.claim.id] = job.active
+                continue
+            self._in_flight += 1
+            self._effects.submit(self._perform, job)
 
     def _of_each(self, touched: dict[UUID, Active], act: Callable[[Active], _Got | None]) -> list[_Got]:
         """What each comes to, without None. A defect in one stands for itself: it is dropped, and its lease brings it back."""
@@ -283,10 +313,11 @@ class Desk:
         finally:
             self._inbox.put(_Finished(job, outcome))  # Whatever happens, the slot comes back.
 
-    def _commit(self, checkpoints: list[Checkpoint]) -> set[UUID]:
+    def _commit(self, checkpoints: list[Checkpoint]) -> dict[UUID, Standing]:
         """Commit together; while the database is away, again; when one checkpoint spoils the batch, one by one.
 
-        Returns the executions that are still this worker's. What could not be committed is not: its lease brings it back.
+        Returns how things stand with the executions that are still this worker's. What could not be committed is not: its
+        lease brings it back.
         """
         give_up = time.monotonic() + COMMIT_PATIENCE
         while True:
@@ -296,16 +327,18 @@ class Desk:
                 connection.close()
                 log.warning("commit_waits_for_database", error=str(error)[:200], executions=len(checkpoints))
                 if time.monotonic() > give_up:
-                    return set()
+                    return {}
                 time.sleep(COMMIT_PAUSE)
             except Exception:
                 log.exception("commit_refused", executions=[str(each.claim.id) for each in checkpoints])
                 if len(checkpoints) == 1:
-                    return set()
-                return {identity for each in checkpoints for identity in self._commit([each])}
+                    return {}
+                return {
+                    identity: standing for each in checkpoints for identity, standing in self._commit([each]).items()
+                }
 
     def _end_late(self) -> None:
-        late = [each for each in self._active.values() if each.past_deadline]
+        late = [each for each in self._active.values() if each.claim.late]
         for active in late:
             self._drop(active.claim.id)
         self._commit([_timed_out(each.claim) for each in late])

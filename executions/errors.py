@@ -29,3 +29,29 @@ class LogNotFound(DomainError):
     kind = Kind.NOT_FOUND
     slug = "log_not_found"
     sentence = "There is no such log entry."
+
+
+class QuestionNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "question_not_found"
+    sentence = "There is no such question, or it was not you who was asked."
+
+
+class QuestionClosed(DomainError):
+    """It was answered, ran out of time, or its execution ended."""
+
+    kind = Kind.CONFLICT
+    slug = "question_closed"
+    sentence = "This question is no longer open."
+
+
+class AlreadyAnswered(DomainError):
+    kind = Kind.CONFLICT
+    slug = "question_answered"
+    sentence = "You have already answered this question."
+
+
+class NotPaused(DomainError):
+    kind = Kind.CONFLICT
+    slug = "execution_not_paused"
+    sentence = "This execution is not paused."

@@ -10,7 +10,7 @@ from uuid import UUID
 from auterity.kernel.events import Event
 
 if TYPE_CHECKING:
-    from executions.models import ExecutionLog
+    from executions.records import Line
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +24,4 @@ class ExecutionAccepted(Event):
 class ExecutionsMoved(Event):
     """New journal lines are committed, in order for each execution."""
 
-    lines: Sequence[ExecutionLog]
+    lines: Sequence[Line]

@@ -9,6 +9,7 @@ from django.db import connection
 
 from ai.selectors import llm_port
 from engine.ports import MessageTemplate, Ports, Rejected
+from executions.people import StoredPeople
 from integrations.errors import MessageTemplateNotFound
 from integrations.http import GuardedHttp
 from integrations.selectors import email_port, message_template
@@ -37,4 +38,5 @@ def ports_of(organization_id: UUID) -> Ports:
         messages=StoredMessages(organization_id),
         llm=llm_port(),
         http=GuardedHttp(),
+        people=StoredPeople(organization_id),
     )

@@ -8,10 +8,11 @@ from typing import Any
 from engine.graph import Graph
 from engine.scheduler import Past, Run
 from executions.models import ExecutionStep, StepStatus
+from executions.records import StepRow
 
 
 def run_from(
-    steps: Iterable[ExecutionStep],
+    steps: Iterable[ExecutionStep | StepRow],
     graph: Graph,
     *,
     inputs: Mapping[str, Any],
@@ -20,13 +21,17 @@ def run_from(
 ) -> Run:
     """Rebuild a run from its steps in the order they began. Steps that have not ended are ready in it."""
     past = [
-        Past(step.node_id, step.output_data, step.port, step.taken, failed=_ended_the_run(step))
+        Past(step.node_id, step.output_data, step.port, _taken(step), failed=_ended_the_run(step))
         for step in steps
         if step.status in (StepStatus.COMPLETED, StepStatus.FAILED)
     ]
     return Run(graph, inputs, context, about, past)
 
 
-def _ended_the_run(step: ExecutionStep) -> bool:
+def _ended_the_run(step: ExecutionStep | StepRow) -> bool:
     """A failure that `on_error` lets the run go on from has left by a port."""
     return step.status == StepStatus.FAILED and not step.port
+
+
+def _taken(step: ExecutionStep | StepRow) -> tuple[str, ...] | None:
+    return None if step.taken is None else tuple(step.taken)

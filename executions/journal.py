@@ -15,26 +15,29 @@ from uuid import UUID
 
 import orjson
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from ai.services import record_usage
 from auterity.kernel.events import publish
 from engine.ports import Usage
-from executions import sql
-from executions.claims import Claim
-from executions.events import ExecutionsMoved
+from executions import arrivals, sql
+from executions.claims import Claim, Standing
+from executions.events import ExecutionAccepted, ExecutionsMoved
 from executions.lines import line_of
 from executions.models import (
     LIVE,
+    EffectState,
     Execution,
-    ExecutionLog,
     ExecutionStatus,
     ExecutionStep,
     LogKind,
+    OpenQuestion,
     StepStatus,
     WorkflowFigures,
 )
+from executions.records import Line, QuestionRow, StepRow, add_lines, add_questions, add_steps, change_steps
 from integrations.webhooks import enqueue_results
 
 
@@ -43,7 +46,9 @@ class Checkpoint:
     """Everything that becomes true about one execution in one commit.
 
     `delay` is the seconds until somebody should look again: the lease while `owner` keeps it, the back-off when it waits, and
-    None when it has ended. `progressed` clears the count of attempts: it is false where a step is only begun once more.
+    None when only something from outside can wake it. `waits` says that it waits for people, a date or other runs.
+    `progressed` clears the count of attempts: it is false where a step is only begun once more. `parent` says that it may
+    have started runs that end with it.
     """
 
     claim: Claim
@@ -51,34 +56,40 @@ class Checkpoint:
     progress: float
     delay: float | None
     owner: str = ""
-    new_steps: list[ExecutionStep] = field(default_factory=list)
-    changed_steps: list[ExecutionStep] = field(default_factory=list)
-    lines: list[ExecutionLog] = field(default_factory=list)
+    ended: bool = False
+    waits: bool = False
+    parent: bool = False
+    new_steps: list[StepRow] = field(default_factory=list)
+    changed_steps: list[StepRow] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+    questions: list[QuestionRow] = field(default_factory=list)
+    closed_questions: list[UUID] = field(default_factory=list)
     usages: list[tuple[str, Usage]] = field(default_factory=list)
     output: Any = None
     error_code: str = ""
     error_message: str = ""
     progressed: bool = True
 
-    @property
-    def ended(self) -> bool:
-        return self.delay is None
 
+def commit(checkpoints: Sequence[Checkpoint]) -> dict[UUID, Standing]:
+    """Apply checkpoints in one transaction.
 
-def commit(checkpoints: Sequence[Checkpoint]) -> set[UUID]:
-    """Apply checkpoints in one transaction. Returns the executions whose fence still held; the others wrote nothing."""
+    Returns how things stand with the executions whose fence still held; the others wrote nothing.
+    """
     if not checkpoints:
-        return set()
+        return {}
     with transaction.atomic():
         moved = _advance(checkpoints)
         applied = [each for each in checkpoints if each.claim.id in moved]
-        _add_steps([step for each in applied for step in each.new_steps])
-        _change_steps([step for each in applied for step in each.changed_steps])
-        _close_open_steps([each for each in applied if each.ended and each.status is not ExecutionStatus.COMPLETED])
-        lines = [line for each in applied for line in each.lines]
-        ExecutionLog.unscoped.bulk_create(lines)
-        _record_usage(applied)
         ended = [each for each in applied if each.ended]
+        add_steps([step for each in applied for step in each.new_steps])
+        change_steps([step for each in applied for step in each.changed_steps])
+        _close_questions([question for each in applied for question in each.closed_questions])
+        _open_questions([question for each in applied for question in each.questions])
+        _close_open_steps([each.claim for each in ended if each.status is not ExecutionStatus.COMPLETED])
+        lines = [line for each in applied for line in each.lines]
+        add_lines(lines)
+        _record_usage(applied)
         enqueue_results(
             [
                 (each.claim.organization_id, each.claim.webhook_url, _result(each))
@@ -87,21 +98,45 @@ def commit(checkpoints: Sequence[Checkpoint]) -> set[UUID]:
             ]
         )
         _add_figures(ended)
+        _end_children([each.claim.id for each in ended if each.parent])
+        signal([each.claim.parent_id for each in ended if each.claim.parent_id is not None])
         publish(ExecutionsMoved(lines))
     return moved | _already(checkpoints, moved)
 
 
-def _advance(checkpoints: Sequence[Checkpoint]) -> set[UUID]:
+def signal(ids: Iterable[UUID]) -> None:
+    """Something came from outside for these executions: wake those that wait, and let those that are held notice.
+
+    Call it in the transaction that stores what came.
+    """
+    wanted = sorted(set(ids))
+    if not wanted:
+        return
+    places, values = sql.ids(wanted)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE workflow_executions SET signals = signals + 1, "  # noqa: S608  Every part is ours; values are parameters.
+            f"due_at = CASE WHEN lease_owner = '' AND paused_at IS NULL THEN {sql.now()} ELSE due_at END "
+            f"WHERE id IN {places} AND status IN ('pending', 'running')",
+            values,
+        )
+    publish(ExecutionAccepted(wanted[0]))
+
+
+def _advance(checkpoints: Sequence[Checkpoint]) -> dict[UUID, Standing]:
     rows = [
         (
             each.claim.id,
             each.claim.fence,
             each.claim.seq,
             each.claim.seq + len(each.lines),
+            each.claim.signals,
             each.status.value,
             each.progress,
             each.delay,
             each.owner,
+            each.ended,
+            each.waits,
             None if each.output is None else orjson.dumps(each.output, option=orjson.OPT_NON_STR_KEYS).decode(),
             each.error_code,
             each.error_message,
@@ -116,10 +151,13 @@ def _advance(checkpoints: Sequence[Checkpoint]) -> set[UUID]:
             ("fence", "bigint"),
             ("old_seq", "int"),
             ("new_seq", "int"),
+            ("signals", "int"),
             ("status", "text"),
             ("progress", "float8"),
             ("delay", "float8"),
             ("owner", "text"),
+            ("ended", "bool"),
+            ("waits", "bool"),
             ("output", "text"),
             ("error_code", "text"),
             ("error_message", "text"),
@@ -130,75 +168,76 @@ def _advance(checkpoints: Sequence[Checkpoint]) -> set[UUID]:
             "status = v.status, progress = v.progress, seq = v.new_seq, lease_owner = v.owner, "
             "attempts = CASE WHEN v.progressed THEN 0 ELSE t.attempts END, "
             "output_data = v.output, error_code = v.error_code, error_message = v.error_message, "
-            f"due_at = {sql.later('v.delay')}, completed_at = CASE WHEN v.delay IS NULL THEN {sql.now()} END"
+            # Whoever keeps it renews; what came from outside since the worker last looked is looked at now.
+            "due_at = CASE WHEN v.ended THEN NULL "
+            f"WHEN v.owner <> '' THEN {sql.later('v.delay')} "
+            "WHEN t.paused_at IS NOT NULL THEN NULL "
+            f"WHEN t.signals <> v.signals THEN {sql.now()} ELSE {sql.later('v.delay')} END, "
+            "waiting_since = CASE WHEN v.waits OR (v.owner = '' AND NOT v.ended AND t.paused_at IS NOT NULL) "
+            f"THEN {sql.now()} END, "
+            f"completed_at = CASE WHEN v.ended THEN {sql.now()} END"
         ),
         where="t.id = v.id AND t.fence = v.fence AND t.seq = v.old_seq AND t.status = 'running'",
+        returning=("id", "signals", "paused_at"),
     )
-    return {sql.uuid(each) for each in moved}
+    return {sql.uuid(identity): Standing(signals, paused_at is not None) for identity, signals, paused_at in moved}
 
 
-def _already(checkpoints: Sequence[Checkpoint], moved: set[UUID]) -> set[UUID]:
+def _already(checkpoints: Sequence[Checkpoint], moved: dict[UUID, Standing]) -> dict[UUID, Standing]:
     """Checkpoints that an earlier try of the same commit had applied before its answer was lost."""
     missing = {each.claim.id: each for each in checkpoints if each.claim.id not in moved}
     if not missing:
-        return set()
-    found = Execution.unscoped.filter(id__in=missing).values_list("id", "fence", "seq")
+        return {}
+    found = Execution.unscoped.filter(id__in=missing).values_list("id", "fence", "seq", "signals", "paused_at")
     return {
-        identity
-        for identity, fence, seq in found
+        identity: Standing(signals, paused_at is not None)
+        for identity, fence, seq, signals, paused_at in found
         if fence == missing[identity].claim.fence and seq == missing[identity].claim.seq + len(missing[identity].lines)
     }
 
 
-def _add_steps(steps: Sequence[ExecutionStep]) -> None:
-    for step in steps:
-        step.pk = None  # A key from a try that was rolled back may be somebody else's by now.
-    ExecutionStep.objects.bulk_create(steps)
+def _open_questions(questions: Sequence[QuestionRow]) -> None:
+    """Store questions, and answer those about events with what came while their run was under way."""
+    arrivals.lock({(each.organization_id, each.event) for each in questions if each.event})
+    add_questions(questions)
+    answered = arrivals.answer_from_past([each for each in questions if each.event])
+    signal(answered)
 
 
-def _change_steps(steps: Sequence[ExecutionStep]) -> None:
-    if not steps:
+def _close_questions(ids: Sequence[UUID]) -> None:
+    if ids:
+        OpenQuestion.unscoped.filter(id__in=ids, closed_at=None).update(closed_at=Now())
+
+
+def _close_open_steps(ended: Sequence[Claim], code: str = "", message: str = "") -> None:
+    """Steps that were under way, or waiting, when the execution ended. Of an effect under way nobody knows what became."""
+    if not ended:
         return
-    columns = [
-        ("id", "bigint"),
-        ("status", "text"),
-        ("attempt", "int"),
-        ("output_data", "text"),
-        ("port", "text"),
-        ("taken", "text"),
-        ("error_code", "text"),
-        ("error_message", "text"),
-        ("completed_at", "timestamptz"),
-        ("due_at", "timestamptz"),
-        ("tokens", "int"),
-        ("cost_usd", "numeric"),
-        ("ai_ms", "float8"),
-    ]
-    fields: dict[str, Any] = {name: ExecutionStep._meta.get_field(name) for name, _ in columns}
-    prepared = ("output_data", "taken", "cost_usd")
-    sql.update_many(
-        "execution_steps",
-        columns=columns,
-        rows=[
-            [
-                fields[name].get_db_prep_save(getattr(step, name), connection)
-                if name in prepared
-                else getattr(step, name)
-                for name, _ in columns
-            ]
-            for step in steps
-        ],
-        assign=", ".join(f"{name} = v.{name}" for name, _ in columns[1:]),
-        where="t.id = v.id",
+    ids = [each.id for each in ended]
+    rows = ExecutionStep.objects.filter(execution_id__in=ids)
+    rows.filter(status=StepStatus.RUNNING, effect=EffectState.INTENT).update(effect=EffectState.UNKNOWN)
+    rows.filter(status__in=(StepStatus.RUNNING, StepStatus.WAITING)).update(
+        status=StepStatus.CANCELLED,
+        completed_at=ended[0].now(),
+        due_at=None,
+        waits_for="",
+        **({"error_code": code, "error_message": message} if code else {}),
     )
+    OpenQuestion.unscoped.filter(execution_id__in=ids, closed_at=None).update(closed_at=Now())
 
 
-def _close_open_steps(ended: Sequence[Checkpoint]) -> None:
-    """Steps that were under way, or waiting for their next attempt, when the execution ended."""
-    if ended:
-        ExecutionStep.objects.filter(
-            execution_id__in=[each.claim.id for each in ended], status__in=(StepStatus.RUNNING, StepStatus.WAITING)
-        ).update(status=StepStatus.CANCELLED, completed_at=ended[0].claim.now(), due_at=None)
+def _end_children(parents: Sequence[UUID]) -> None:
+    """Runs that were started by an ended one and belong to it end with it."""
+    if not parents:
+        return
+    attached = Q(parent_id__in=parents, detached=False, status__in=LIVE)
+    for child in Execution.unscoped.filter(attached).order_by("id"):
+        end_from_outside(
+            execution=child,
+            status=ExecutionStatus.CANCELLED,
+            code="CANCELLED",
+            message="Cancelled because the execution that started it ended.",
+        )
 
 
 def _record_usage(checkpoints: Iterable[Checkpoint]) -> None:
@@ -240,7 +279,17 @@ def _add_figures(ended: Sequence[Checkpoint]) -> None:
 def ended_at_once(claim: Claim, status: ExecutionStatus, code: str, message: str) -> Checkpoint:
     """The checkpoint of an execution that ends without taking another step."""
     line = line_of(claim, 1, LogKind.ENDED, message, status=status, progress=claim.progress, level="error")
-    return Checkpoint(claim, status, claim.progress, None, lines=[line], error_code=code, error_message=line.message)
+    return Checkpoint(
+        claim,
+        status,
+        claim.progress,
+        None,
+        ended=True,
+        parent=True,
+        lines=[line],
+        error_code=code,
+        error_message=line.message,
+    )
 
 
 def end_from_outside(*, execution: Execution, status: ExecutionStatus, code: str, message: str) -> bool:
@@ -254,6 +303,8 @@ def end_from_outside(*, execution: Execution, status: ExecutionStatus, code: str
             fence=F("fence") + 1,
             seq=F("seq") + 1,
             due_at=None,
+            waiting_since=None,
+            paused_at=None,
             lease_owner="",
             error_code=code,
             error_message=message,
@@ -262,33 +313,50 @@ def end_from_outside(*, execution: Execution, status: ExecutionStatus, code: str
         if not won:
             return False
         execution.refresh_from_db()
-        ExecutionStep.objects.filter(execution=execution, status__in=(StepStatus.RUNNING, StepStatus.WAITING)).update(
-            status=StepStatus.CANCELLED, error_code=code, error_message=message, completed_at=execution.completed_at
-        )
-        held = Claim(
-            id=execution.id,
-            organization_id=execution.organization_id,
-            workflow_id=execution.workflow_id,
-            version_id=execution.version_id,
-            fence=execution.fence,
-            seq=execution.seq,
-            attempts=0,
-            inputs={},
-            context={},
-            started_at=execution.started_at or execution.created_at,
-            created_at=execution.created_at,
-            deadline_at=execution.deadline_at,
-            webhook_url=execution.webhook_url,
-            created_by=execution.created_by_id,
-            progress=execution.progress,
-            claimed_at=execution.completed_at or execution.created_at,
-            steady=time.monotonic(),
-        )
+        held = claim_of(execution)
+        _close_open_steps([held], code, message)
         line = line_of(held, 0, LogKind.ENDED, message, status=status, progress=execution.progress, level="warning")
-        ExecutionLog.unscoped.bulk_create([line])
+        add_lines([line])
         checkpoint = Checkpoint(held, status, execution.progress, None, error_code=code, error_message=message)
         if execution.webhook_url:
             enqueue_results([(execution.organization_id, execution.webhook_url, _result(checkpoint))])
         _add_figures([checkpoint])
+        _end_children([execution.id])
+        signal([execution.parent_id] if execution.parent_id else [])
         publish(ExecutionsMoved([line]))
     return True
+
+
+def say_from_outside(execution: Execution, kind: LogKind, message: str) -> None:
+    """Add a line to an execution that no worker holds; call it with its row locked."""
+    Execution.unscoped.filter(id=execution.id).update(seq=F("seq") + 1)
+    execution.seq += 1
+    line = line_of(
+        claim_of(execution), 0, kind, message, status=ExecutionStatus(execution.status), progress=execution.progress
+    )
+    add_lines([line])
+    publish(ExecutionsMoved([line]))
+
+
+def claim_of(execution: Execution) -> Claim:
+    """What a decision from outside needs to know of an execution, as a claim that nobody holds."""
+    return Claim(
+        id=execution.id,
+        organization_id=execution.organization_id,
+        workflow_id=execution.workflow_id,
+        version_id=execution.version_id,
+        fence=execution.fence,
+        seq=execution.seq,
+        attempts=0,
+        inputs={},
+        context={},
+        started_at=execution.started_at or execution.created_at,
+        created_at=execution.created_at,
+        deadline_at=execution.deadline_at,
+        webhook_url=execution.webhook_url,
+        created_by=execution.created_by_id,
+        progress=execution.progress,
+        claimed_at=execution.completed_at or timezone.now(),
+        steady=time.monotonic(),
+        parent_id=execution.parent_id,
+    )

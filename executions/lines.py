@@ -9,7 +9,8 @@ import orjson
 
 from auterity.kernel.models import uuid7
 from executions.claims import Claim
-from executions.models import ExecutionLog, ExecutionStatus, LogKind
+from executions.models import ExecutionStatus, LogKind
+from executions.records import Line
 from workflows.secrets import CREDENTIAL_HEADERS, MASK
 
 KEPT_BYTES = 64 * 1024
@@ -27,20 +28,20 @@ def line_of(
     level: str = "info",
     node_id: str | None = None,
     data: dict[str, Any] | None = None,
-) -> ExecutionLog:
+) -> Line:
     """The line that is `after` places behind the last one committed."""
-    return ExecutionLog(
+    return Line(
         id=uuid7(),
         organization_id=claim.organization_id,
         execution_id=claim.id,
         workflow_id=claim.workflow_id,
         seq=claim.seq + after,
-        kind=kind,
+        kind=kind.value,
         level=level,
         node_id=node_id,
         message=clean(message),
         data=kept(data) if data else None,
-        status=status,
+        status=ExecutionStatus(status).value,
         progress=progress,
         created_at=claim.now(),
     )

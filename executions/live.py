@@ -9,13 +9,14 @@ from uuid import UUID
 from auterity.kernel.live import LIVE
 from executions.events import ExecutionsMoved
 from executions.models import ExecutionLog
+from executions.records import Line
 
 
 def topic_of(execution_id: UUID | str) -> str:
     return f"execution:{execution_id}"
 
 
-def fact_of(line: ExecutionLog) -> dict[str, Any]:
+def fact_of(line: ExecutionLog | Line) -> dict[str, Any]:
     """One journal line for watchers. No payloads: who wants an output reads the execution."""
     return {
         "execution_id": str(line.execution_id),

@@ -1,8 +1,8 @@
 """What is kept of an execution: the run itself, its steps, its log, and figures a workflow adds up to.
 
 `due_at` is the one clock of an execution: when somebody should look at it next. Accepting sets it to now, a claim pushes it
-one lease ahead, a heartbeat pushes it on, waiting sets it to the wake-up time, and ending clears it. A worker that dies simply
-stops pushing, and the execution is due again.
+one lease ahead, a heartbeat pushes it on, waiting sets it to the wake-up time (or to nothing, when only an answer or an operator
+can wake it), and ending clears it. A worker that dies simply stops pushing, and the execution is due again.
 """
 
 from __future__ import annotations
@@ -44,11 +44,47 @@ class StepStatus(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+class Origin(models.TextChoices):
+    """What started an execution."""
+
+    CALL = "call"
+    SCHEDULE = "schedule"
+    WEBHOOK = "webhook"
+    FORM = "form"
+    AGAIN = "again"
+    RUN = "run", "another run"
+
+
+class Lane(models.IntegerChoices):
+    """Who comes first when workers are scarce; within a lane organizations take turns."""
+
+    INTERACTIVE = 0
+    ORDINARY = 1
+    BULK = 2
+
+
+class EffectState(models.TextChoices):
+    """What is known of a step's effect on the outside, under its key `execution/node/iteration`."""
+
+    INTENT = "intent", "begun, no answer recorded"
+    SENT = "sent", "taken by the other side"
+    CONFIRMED = "confirmed"
+    NOT_DONE = "not_done", "not done"
+    UNKNOWN = "unknown"
+    SETTLED_DONE = "settled_done", "settled: it happened"
+    SETTLED_NOT = "settled_not", "settled: it did not happen"
+
+
 SUSPECT_AFTER = 3  # attempts without progress after which an execution is claimed by itself
 
 
 class Execution(TenantOwned, Identified):
-    """One run of one version. `fence` rises with every claim and every outside decision; a write with an older one is refused."""
+    """One run of one version. `fence` rises with every claim and every outside decision; a write with an older one is refused.
+
+    `signals` counts what came from outside (answers, ended child runs, pause and resume): a worker that holds the execution sees
+    that it rose and looks. `waiting_since` is set while it waits for people, a date or other runs, or is paused: that time does
+    not count against its deadline, and it holds no slot. `parent_…` name the step that started it, once an item.
+    """
 
     workflow = models.ForeignKey("workflows.Workflow", on_delete=models.PROTECT, related_name="+")
     version = models.ForeignKey("workflows.WorkflowVersion", on_delete=models.PROTECT, related_name="+")
@@ -70,6 +106,16 @@ class Execution(TenantOwned, Identified):
     seq = models.PositiveIntegerField(default=0)
     webhook_url = models.TextField(blank=True, default="")
     rerun_of = models.UUIDField(null=True, blank=True)
+    origin = models.CharField(max_length=10, choices=Origin.choices, default=Origin.CALL, db_default="call")
+    lane = models.PositiveSmallIntegerField(choices=Lane.choices, default=Lane.ORDINARY, db_default=1)
+    signals = models.PositiveIntegerField(default=0, db_default=0)
+    paused_at = models.DateTimeField(null=True, blank=True)
+    waiting_since = models.DateTimeField(null=True, blank=True)
+    parent_id = models.UUIDField(null=True, blank=True)
+    parent_node = models.CharField(max_length=100, null=True, blank=True)
+    parent_item = models.PositiveIntegerField(null=True, blank=True)
+    detached = models.BooleanField(default=False, db_default=False)
+    depth = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         db_table = "workflow_executions"
@@ -81,13 +127,24 @@ class Execution(TenantOwned, Identified):
             models.Index(fields=["organization", "-id"], name="executions_by_organization"),
             models.Index(fields=["workflow", "status", "-id"], name="executions_by_status"),
         ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["parent_id", "parent_node", "parent_item"],
+                condition=models.Q(parent_id__isnull=False),
+                name="executions_child_once",
+            )
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
 
 
 class ExecutionStep(models.Model):
-    """One node's record in one execution. Unique by (execution, node, iteration): a second record cannot be written."""
+    """One node's record in one execution. Unique by (execution, node, iteration): a second record cannot be written.
+
+    `waits_for` and `state` belong to a step that goes on later; without `waits_for`, a waiting step is tried again at `due_at`.
+    `kept_from` names the execution whose record was taken over when that one was run again in part.
+    """
 
     id = models.BigAutoField(primary_key=True)
     execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="steps", db_index=False)
@@ -109,12 +166,18 @@ class ExecutionStep(models.Model):
     tokens = models.PositiveIntegerField(default=0)
     cost_usd = models.DecimalField(max_digits=14, decimal_places=6, default=0)
     ai_ms = models.FloatField(default=0)
+    waits_for = models.CharField(max_length=10, blank=True, default="", db_default="")
+    state = JsonText(null=True, blank=True)
+    effect = models.CharField(max_length=12, choices=EffectState.choices, blank=True, default="", db_default="")
+    receipt = models.CharField(max_length=200, blank=True, default="", db_default="")
+    kept_from = models.UUIDField(null=True, blank=True)
 
     class Meta:
         db_table = "execution_steps"
         constraints = [
             models.UniqueConstraint(fields=["execution", "node_id", "iteration"], name="execution_steps_once")
         ]
+        indexes = [models.Index(fields=["-id"], condition=models.Q(effect="unknown"), name="execution_steps_unknown")]
 
     def __str__(self) -> str:
         return f"{self.execution_id}/{self.node_id}/{self.iteration}"
@@ -126,8 +189,11 @@ class LogKind(models.TextChoices):
     STARTED = "started"
     STEP_STARTED = "step_started"
     STEP_COMPLETED = "step_completed"
+    STEP_WAITING = "step_waiting"
     STEP_RETRY = "step_retry"
     STEP_FAILED = "step_failed"
+    PAUSED = "paused"
+    RESUMED = "resumed"
     NOTE = "note"
     ENDED = "ended"
 
@@ -154,6 +220,78 @@ class ExecutionLog(TenantOwned, Identified):
 
     def __str__(self) -> str:
         return f"{self.execution_id} #{self.seq}"
+
+
+class OpenQuestion(TenantOwned, Identified):
+    """What a waiting step asks of people or of another system. One a step is open at a time; `closed_at` ends it."""
+
+    execution = models.ForeignKey(Execution, on_delete=models.CASCADE, related_name="questions")
+    workflow_id = models.UUIDField()
+    node_id = models.CharField(max_length=100)
+    reason = models.CharField(max_length=10)
+    title = models.CharField(max_length=300, blank=True, default="")
+    message = models.TextField(blank=True, default="")
+    fields = JsonText(default=list)
+    people = JsonText(default=list)
+    roles = JsonText(default=list)
+    public = models.BooleanField(default=False)
+    not_author = models.BooleanField(default=False)
+    event = models.CharField(max_length=200, blank=True, default="")
+    due_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "open_questions"
+        default_manager_name = "unscoped"
+        indexes = [
+            models.Index(
+                fields=["organization", "-id"], condition=models.Q(closed_at__isnull=True), name="questions_open"
+            ),
+            models.Index(
+                fields=["organization", "event"],
+                condition=models.Q(closed_at__isnull=True) & ~models.Q(event=""),
+                name="questions_by_event",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or f"{self.reason} of {self.node_id}"
+
+
+class QuestionAnswer(TenantOwned, Identified):
+    """What somebody said to a question. Unique by `key`: who said it, or the event's id; a second one is refused."""
+
+    question = models.ForeignKey(OpenQuestion, on_delete=models.CASCADE, related_name="answers", db_index=False)
+    key = models.CharField(max_length=64)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True, blank=True
+    )
+    email = models.CharField(max_length=254, blank=True, default="")
+    data = JsonText()
+
+    class Meta:
+        db_table = "question_answers"
+        default_manager_name = "unscoped"
+        constraints = [models.UniqueConstraint(fields=["question", "key"], name="question_answers_once")]
+
+    def __str__(self) -> str:
+        return f"{self.question_id}: {self.email or self.key}"
+
+
+class ReceivedEvent(TenantOwned, Identified):
+    """An event that was sent in. It is kept for runs that reach their `wait-for-event` only after it came."""
+
+    name = models.CharField(max_length=200)
+    key = models.CharField(max_length=64)
+    data = JsonText()
+
+    class Meta:
+        db_table = "received_events"
+        default_manager_name = "unscoped"
+        constraints = [models.UniqueConstraint(fields=["organization", "name", "key"], name="received_events_once")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class ScheduleFire(TenantOwned, Identified):

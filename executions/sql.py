@@ -26,6 +26,15 @@ def later(seconds: str) -> str:
     return f"strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now', ({seconds}) || ' seconds')"
 
 
+def moved_on(column: str, *, since: str) -> str:
+    """A moment, later by the time that has passed since another column's; itself where that one is NULL."""
+    if _postgres():
+        return f"CASE WHEN {since} IS NULL THEN {column} ELSE {column} + (clock_timestamp() - {since}) END"
+    passed = f"((julianday('now') - julianday({since})) * 86400.0) || ' seconds'"
+    later_on = f"strftime('%%Y-%%m-%%d %%H:%%M:%%f000', {column}, {passed})"
+    return f"CASE WHEN {since} IS NULL THEN {column} ELSE {later_on} END"
+
+
 def skip_locked() -> str:
     """Leave rows that somebody else works on. SQLite has one writer at a time, so nothing can be locked."""
     return "FOR UPDATE SKIP LOCKED" if _postgres() else ""
@@ -59,9 +68,15 @@ def ids(items: Iterable[UUID]) -> tuple[str, list[Any]]:
 
 
 def update_many(
-    table: str, *, columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]], assign: str, where: str
-) -> list[Any]:
-    """One UPDATE for many rows; returns the ids of those it changed.
+    table: str,
+    *,
+    columns: Sequence[tuple[str, str]],
+    rows: Sequence[Sequence[Any]],
+    assign: str,
+    where: str,
+    returning: Sequence[str] = ("id",),
+) -> list[tuple[Any, ...]]:
+    """One UPDATE for many rows; returns columns of those it changed.
 
     `columns` are (name, PostgreSQL type) of `rows`, read as `v.name`; the table is `t`.
     """
@@ -69,12 +84,12 @@ def update_many(
     if _postgres():
         line = "(" + ", ".join(f"%s::{kind}" for _, kind in columns) + ")"
         source = f"(VALUES {', '.join([line] * len(rows))}) AS v({names})"
-        head, returning = "", "t.id"
+        head, told = "", ", ".join(f"t.{name}" for name in returning)
     else:
         line = "(" + ", ".join(["%s"] * len(columns)) + ")"
         head = f"WITH v({names}) AS (VALUES {', '.join([line] * len(rows))}) "
-        source, returning = "v", "id"
-    text = f"{head}UPDATE {table} AS t SET {assign} FROM {source} WHERE {where} RETURNING {returning}"  # noqa: S608  Every part is ours; values are parameters.
+        source, told = "v", ", ".join(returning)
+    text = f"{head}UPDATE {table} AS t SET {assign} FROM {source} WHERE {where} RETURNING {told}"  # noqa: S608  Every part is ours; values are parameters.
     with connection.cursor() as cursor:
         cursor.execute(text, [value(item) for row in rows for item in row])
-        return [row[0] for row in cursor.fetchall()]
+        return cursor.fetchall()

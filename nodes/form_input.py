@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from engine.node import Done, Failed, NodeConfig, Outcome, Step, node
+from engine.samples import of_schema
+from engine.waiting import Person, Question, Reason, Wait, Wake
 from nodes.settings.checks import Problems
 from nodes.settings.form_fields import FormField, Invalid, collect, matches
 from nodes.settings.text import Text
@@ -52,12 +54,48 @@ def _field_problems(field: FormField) -> Problems:
     return problems
 
 
-@node("form-input", title="Form", config=Config, trigger=True, check=check)
+def resume(config: Config, step: Step, wake: Wake) -> Outcome:
+    if wake.answers:
+        values, errors = collect(config.fields, wake.answers[-1].data)
+        return Failed("rejected", " ".join(errors.values()), {"fields": errors}) if errors else Done(values)
+    if wake.expired:
+        return Failed("timeout", f"Nobody filled in the form within {config.expires_in_seconds:,} seconds.")
+    return Wait(Reason.FORM, wake.left)
+
+
+def sample(config: Config) -> dict[str, Any]:
+    """As if somebody had filled it in: the default of each field, else a value of its type."""
+    return {field.name: _filled_in(field) if field.default is None else field.default for field in config.fields}
+
+
+def _filled_in(field: FormField) -> Any:
+    if field.type in ("select", "multiselect"):
+        first = [each.value for each in field.options[:1]]
+        return first if field.type == "multiselect" else next(iter(first), None)
+    as_schema = {"email": "string", "date": "string", "number": "number", "boolean": "boolean"}
+    return of_schema({"type": as_schema.get(field.type, "string"), "format": field.type})
+
+
+@node("form-input", title="Form", config=Config, trigger=True, check=check, resume=resume, sample=sample)
 def run(config: Config, step: Step) -> Outcome:
-    """Checks the values given at the start against its fields and hands them on in their types."""
+    """Checks the values given at the start against its fields; in mid-run, waits until somebody fills it in."""
+    if not step.first:
+        return Wait(Reason.FORM, config.expires_in_seconds, question=_question(config))
     if not config.fields:
         return Done(dict(step.inputs))
     values, errors = collect(config.fields, step.inputs)
     if errors:
         return Failed("rejected", " ".join(errors.values()), {"fields": errors})
     return Done(values)
+
+
+def _question(config: Config) -> Question:
+    named = config.who if isinstance(config.who, list) else []
+    return Question(
+        title=config.title,
+        message=config.description,
+        people=[Person(email) for email in named],
+        roles=("member", "manager", "admin") if config.who == "members" else (),
+        public=config.who == "public",
+        fields=[field.model_dump(mode="json") for field in config.fields],
+    )

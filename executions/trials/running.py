@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn
 import orjson
 
 from engine.graph import Graph, Node
-from engine.node import OUT, Done, Failed, NodeConfig
+from engine.node import OUT, Done, Effect, Failed, NodeConfig
 from engine.perform import Note, RunningStep, perform, render, validate
 from engine.ports import Ports, Rejected
 from engine.samples import of_schema
@@ -158,8 +158,9 @@ class _Trial:
         config = validate(node, rendered)
         if isinstance(config, Failed):
             return config
-        if node.type.pure:
-            running = RunningStep(f"{NOBODY}/{node.id}/0", node.id, 1, self._bounds.seconds, scope, self._ports)
+        if node.type.effect_of(config) is Effect.PURE:
+            key, seconds, first = f"{NOBODY}/{node.id}/0", self._bounds.seconds, not node.incoming
+            running = RunningStep(key, node.id, 1, seconds, scope, self._ports, first=first)
             outcome: Any = perform(node, config, running, max_output_bytes=self._bounds.output_bytes)
             step.notes = running.notes
             if isinstance(outcome, Done | Failed):
@@ -210,9 +211,11 @@ def sampled(node: Node, config: NodeConfig, warnings: list[str]) -> Done | Faile
 
 
 def only_port(node: Node) -> str:
-    """The port that a made-up output leaves by: the usual one, else the first that the node has besides its error's."""
-    ports = node.ports or frozenset((OUT,))
-    return OUT if OUT in ports else min(ports - {"error"}, default=OUT)
+    """The port that a made-up output leaves by: the usual one, else the first that the node has."""
+    if not isinstance(node.settings, node.type.config):
+        return OUT
+    ports = list(node.type.outputs(node.settings))
+    return OUT if OUT in ports or not ports else ports[0]
 
 
 def shown(node: Node, rendered: Mapping[str, Any]) -> Json:

@@ -16,7 +16,7 @@ from auterity.kernel.errors import FieldProblem, InvalidInput
 from auterity.kernel.models import uuid7
 from engine.expressions import Scope
 from engine.graph import InvalidDefinition, Node
-from engine.node import Done, Failed
+from engine.node import Done, Effect, Failed
 from engine.perform import RunningStep, perform, render, validate
 from executions import gateway
 from executions import selectors as executions
@@ -94,9 +94,15 @@ def try_node(
     rendered = render(node, scope)
     config = rendered if isinstance(rendered, Failed) else validate(node, rendered)
     step.config = None if isinstance(rendered, Failed) else shown(node, rendered)
-    performs = really and not node.type.pure and not isinstance(config, Failed)
+    pure = not isinstance(config, Failed) and node.type.effect_of(config) is Effect.PURE
+    waits = node.type.resume is not None
+    if really and waits:
+        warnings.append(
+            f"'{node.title}' waits for time or people, which only an execution can do; it was not carried out."
+        )
+    performs = really and not (pure or waits or isinstance(config, Failed))
     outcome: Any = config
-    if not isinstance(config, Failed) and (node.type.pure or performs):
+    if not isinstance(config, Failed) and (pure or performs):
         outcome = _performed(actor, workflow_id, node, config, scope, step, outside=performs)
     if not isinstance(config, Failed) and not isinstance(outcome, Done | Failed):
         step.source, outcome = "sampled", sampled(node, config, warnings)
@@ -211,6 +217,7 @@ def _performed(
         timeout=min(node.timeout, PERFORM_SECONDS),
         scope=scope,
         ports=gateway.ports_of(actor.organization_id) if outside else closed_ports(),
+        first=not node.incoming,
     )
     if outside:
         log.info(

@@ -15,11 +15,13 @@ MAY_LOOK_ACROSS_TENANTS = {
     "ai/services.py",  # usage of several organizations' executions, written in one commit
     "auterity/admin.py",
     "executions/admin.py",
+    "executions/arrivals.py",  # answers to questions that its caller has found inside an organization
     "executions/claims.py",  # a worker takes up what is due, whoever's it is
     "executions/everywhere.py",  # what operators see
     "executions/incoming.py",  # a caller proves itself to the workflow, not as somebody of an organization
     "executions/journal.py",  # the only writer of what workers record
     "executions/page.py",  # the operators' list
+    "executions/questions.py",  # a signed link proves somebody to one question, not to an organization
     "executions/schedules.py",  # a worker fires what is due, whoever's it is
     "executions/selectors.py",  # figures of workflows that the caller has proved to see
     "integrations/models.py",

@@ -87,7 +87,9 @@ def test_a_crash_while_settings_are_read_is_a_failure_of_the_step() -> None:
 
 
 def test_neither_done_nor_failed_is_a_defect() -> None:
-    assert outcome_of(lambda config, step: {"x": 1}) == Failed("internal", "The node returned neither Done nor Failed.")
+    assert outcome_of(lambda config, step: {"x": 1}) == Failed(
+        "internal", "The node returned neither Done nor Failed nor Wait."
+    )
 
 
 @pytest.mark.parametrize("value", [{1, 2}, object(), 2**70, "\ud800", b"bytes"])
@@ -208,7 +210,7 @@ def recovered(lookup: Any, on_unknown: str = "fail") -> tuple[Outcome, list[str]
 UNKNOWN = Failed(
     "unknown_outcome",
     "The worker stopped while 'a' was under way, and nobody can tell whether it took effect. It was not repeated. Look for it "
-    "at the other side, then run again from this step, or set on_unknown to retry.",
+    "at the other side, say what you found, then run again from this step; or set on_unknown to ask or retry.",
 )
 
 

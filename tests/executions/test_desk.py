@@ -107,7 +107,7 @@ def test_a_finished_step_is_kept_while_the_database_is_away(
 def test_a_commit_is_repeated_while_the_database_is_away(
     actor: Actor, counted: Counted, faults: Faults, runner: Runner, error: Exception
 ) -> None:
-    faults.arm("desk", 'INSERT INTO "execution_steps"', error)
+    faults.arm("desk", 'UPDATE "workflow_figures"', error)
     done = ended(start(actor, flow({"a": "count"})))
     assert (done.status, counted.keys, faults.waiting) == ("completed", [f"{done.id}/a/0"], 0)
     assert len(lines_of(done)) == 4

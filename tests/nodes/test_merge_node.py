@@ -1,5 +1,5 @@
-from engine.node import Done, Failed
-from engine.testing import FakeStep, problems_of, run_node
+from engine.node import Done
+from engine.testing import FakeStep, run_node
 
 ARRIVED = {"left": {"a": 1}, "right": [2]}
 
@@ -11,12 +11,3 @@ def test_what_arrived_is_handed_on_as_a_map() -> None:
 def test_or_as_a_list_in_the_order_of_arrival() -> None:
     assert run_node("merge", {"combine": "list"}, FakeStep(input=ARRIVED)) == Done([{"a": 1}, [2]])
     assert run_node("merge", {"combine": "list"}, FakeStep(input={"left": "alone"})) == Done(["alone"])
-
-
-def test_the_first_arrival_comes_later() -> None:
-    assert problems_of("merge", {"mode": "first"}) == [
-        ("mode", "Going on with the first arrival comes later; use wait_all.")
-    ]
-    outcome = run_node("merge", {"mode": "first"}, FakeStep(input=ARRIVED))
-    assert isinstance(outcome, Failed)
-    assert outcome.code == "config"
