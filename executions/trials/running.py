@@ -158,7 +158,7 @@ class _Trial:
         config = validate(node, rendered)
         if isinstance(config, Failed):
             return config
-        if node.type.effect_of(config) is Effect.PURE:
+        if only_computes(node, config):
             key, seconds, first = f"{NOBODY}/{node.id}/0", self._bounds.seconds, not node.incoming
             running = RunningStep(key, node.id, 1, seconds, scope, self._ports, first=first)
             outcome: Any = perform(node, config, running, max_output_bytes=self._bounds.output_bytes)
@@ -194,6 +194,11 @@ class _Trial:
             warnings=self._warnings,
             seconds=round(time.monotonic() - self._begun, 3),
         )
+
+
+def only_computes(node: Node, config: NodeConfig) -> bool:
+    """Whether a step touches nothing outside, whichever of its type and its configuration says so."""
+    return node.type.pure and node.type.effect_of(config) is Effect.PURE
 
 
 def sampled(node: Node, config: NodeConfig, warnings: list[str]) -> Done | Failed:

@@ -16,13 +16,23 @@ from auterity.kernel.errors import FieldProblem, InvalidInput
 from auterity.kernel.models import uuid7
 from engine.expressions import Scope
 from engine.graph import InvalidDefinition, Node
-from engine.node import Done, Effect, Failed
+from engine.node import Done, Failed
 from engine.perform import RunningStep, perform, render, validate
 from executions import gateway
 from executions import selectors as executions
 from executions.errors import ExecutionNotFound
 from executions.trials.errors import NodeNotFound
-from executions.trials.running import Given, Trial, TrialStep, closed_ports, only_port, sampled, shown, try_out
+from executions.trials.running import (
+    Given,
+    Trial,
+    TrialStep,
+    closed_ports,
+    only_computes,
+    only_port,
+    sampled,
+    shown,
+    try_out,
+)
 from workflows import selectors as workflows
 from workflows.errors import DefinitionRefused
 from workflows.models import Workflow, WorkflowVersion
@@ -94,7 +104,7 @@ def try_node(
     rendered = render(node, scope)
     config = rendered if isinstance(rendered, Failed) else validate(node, rendered)
     step.config = None if isinstance(rendered, Failed) else shown(node, rendered)
-    pure = not isinstance(config, Failed) and node.type.effect_of(config) is Effect.PURE
+    pure = not isinstance(config, Failed) and only_computes(node, config)
     waits = node.type.resume is not None
     if really and waits:
         warnings.append(
