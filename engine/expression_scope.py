@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import Enum
 from typing import Any
@@ -45,6 +45,12 @@ class Scope:
     now: str = ""
     item: Any = MISSING
     index: int | Missing = MISSING
+
+    def over(self, names: Mapping[str, Any]) -> Scope:
+        """The same with some names over it: `item` and `index` as they are, others over the inputs."""
+        own = {name: value for name, value in names.items() if name in ("item", "index")}
+        others = {name: value for name, value in names.items() if name not in own}
+        return replace(self, inputs={**self.inputs, **others} if others else self.inputs, **own)
 
 
 def find(reference: Reference, scope: Scope) -> Any:

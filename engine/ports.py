@@ -201,6 +201,56 @@ class PeoplePort(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class NewRun:
+    """A run that a step starts: of a workflow (`version` None: the newest), or of the body that the step's node holds.
+
+    `item` counts the runs of one step; the same one is never started twice. A `detached` run goes on when its step's run ends.
+    """
+
+    item: int
+    inputs: Mapping[str, Any]
+    workflow_id: str = ""
+    version: int | None = None
+    detached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """`status` is completed, failed, cancelled or timeout; `output` is there when it completed."""
+
+    id: str
+    item: int
+    status: str
+    output: Any
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunCounts:
+    live: int
+    completed: int
+    failed: int  # cancelled and timed out ones too
+
+
+class RunsPort(Protocol):
+    """Runs that a step starts. `attempt` keeps the runs of a step that is tried again apart."""
+
+    def start(self, key: str, attempt: int, runs: Sequence[NewRun]) -> Sequence[str]:
+        """Accept them, each once however often this is called; returns their ids. Raises Rejected (no such workflow)."""
+        ...
+
+    def counts(self, key: str, attempt: int) -> RunCounts: ...
+
+    def ended(self, key: str, attempt: int, *, after: int = -1, limit: int = 500) -> Sequence[EndedRun]:
+        """Ended runs with an item above `after`, by item."""
+        ...
+
+    def cancel(self, key: str, attempt: int) -> None:
+        """End those that are live."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Ports:
     """Everything outside, as one organization may use it."""
 
@@ -209,3 +259,4 @@ class Ports:
     llm: LlmPort
     http: HttpPort
     people: PeoplePort
+    runs: RunsPort

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from engine.expression_scope import MISSING, Missing
 from engine.expressions import ExpressionError, Scope
 from engine.graph import Edge, Graph, Node
 from engine.node import ERROR, Done, Failed
@@ -58,7 +59,7 @@ class Past:
 class Run:
     """The progress of one execution through its graph.
 
-    `about` gives the names execution, workflow and organization in expressions.
+    `about` gives the names execution, workflow and organization in expressions; `item` and `index` exist inside map.
     """
 
     def __init__(
@@ -68,6 +69,9 @@ class Run:
         context: Mapping[str, Any],
         about: Mapping[str, Mapping[str, Any]],
         past: Iterable[Past] = (),
+        *,
+        item: Any = MISSING,
+        index: int | Missing = MISSING,
     ) -> None:
         self.graph = graph
         self.inputs = {**graph.defaults, **inputs} if graph.defaults else inputs
@@ -75,6 +79,8 @@ class Run:
         self.failure: tuple[Node, Failed] | None = None
         self._context = context
         self._about = about
+        self._item = item
+        self._index = index
         self._states = [State.IDLE] * len(graph.nodes)
         self._unsettled = [len(node.incoming) for node in graph.nodes]
         self._arrived: list[dict[str, None]] = [{} for _ in graph.nodes]  # ids of the taken edges, first come first
@@ -152,6 +158,8 @@ class Run:
             workflow=self._about["workflow"],
             organization=self._about["organization"],
             now=now,
+            item=self._item,
+            index=self._index,
         )
 
     def is_held(self, node: Node) -> bool:

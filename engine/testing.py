@@ -9,7 +9,7 @@ Nothing is rendered on the way: a test gives the configuration as it is after re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.expression_values import as_text
@@ -19,15 +19,18 @@ from engine.perform import check_rendered
 from engine.ports import (
     Asked,
     Completion,
+    EndedRun,
     HttpAnswer,
     HttpCall,
     Mail,
     MailReceipt,
     MessageTemplate,
+    NewRun,
     NotConfigured,
     Ports,
     Prompt,
     Rejected,
+    RunCounts,
     Usage,
 )
 from engine.registry import NODES
@@ -135,6 +138,32 @@ class KnownPeople:
         return f"https://auterity.test/answer/{key}/{person.email}"
 
 
+@dataclass(slots=True)
+class ScriptedRuns:
+    """A `RunsPort` that keeps what was started; a test ends the runs by hand with `end`."""
+
+    started: dict[int, NewRun] = field(default_factory=dict)
+    over: dict[int, EndedRun] = field(default_factory=dict)
+    cancelled: bool = False
+
+    def start(self, key: str, attempt: int, runs: Sequence[NewRun]) -> list[str]:
+        self.started |= {run.item: run for run in runs}
+        return [f"run-{run.item}" for run in runs]
+
+    def end(self, item: int, output: Any = None, *, status: str = "completed", error: str = "") -> None:
+        self.over[item] = EndedRun(f"run-{item}", item, status, output, error)
+
+    def counts(self, key: str, attempt: int) -> RunCounts:
+        completed = sum(each.status == "completed" for each in self.over.values())
+        return RunCounts(len(self.started) - len(self.over), completed, len(self.over) - completed)
+
+    def ended(self, key: str, attempt: int, *, after: int = -1, limit: int = 500) -> list[EndedRun]:
+        return [self.over[item] for item in sorted(self.over) if item > after][:limit]
+
+    def cancel(self, key: str, attempt: int) -> None:
+        self.cancelled = True
+
+
 def memory_ports(
     *,
     answers: Iterable[HttpAnswer | Exception] = (),
@@ -150,6 +179,7 @@ def memory_ports(
         llm=ScriptedLlm(list(completions)),
         http=ScriptedHttp(list(answers)),
         people=KnownPeople(members or {}),
+        runs=ScriptedRuns(),
     )
 
 
@@ -171,7 +201,7 @@ class FakeStep:
     lines: list[tuple[Level, str, dict[str, Any]]] = field(default_factory=list)
 
     def evaluate(self, expression: str, **names: Any) -> Any:
-        return compile_expression(expression).evaluate(replace(self._scope(), inputs={**self.inputs, **names}))
+        return compile_expression(expression).evaluate(self._scope().over(names))
 
     def render(self, template: str, data: Mapping[str, Any], escape: Callable[[str], str] | None = None) -> str:
         return as_text(compile_template(template).render(Scope(inputs=data, input=data, now=self.now), escape))

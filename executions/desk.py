@@ -231,7 +231,7 @@ class Desk:
                 "workflow": plan.workflow,
                 "organization": plan.organization,
             }
-            return Active.take_up(claim, plan.graph, about, _ports(claim.organization_id))
+            return Active.take_up(claim, plan.graph_of(claim.body), about, _ports(claim.organization_id))
         except InvalidDefinition as error:
             return ended_at_once(claim, ExecutionStatus.FAILED, "DEFINITION", f"The definition cannot run: {error}")
         except (OperationalError, InterfaceError):

@@ -9,6 +9,7 @@ from django.db import connection
 
 from ai.selectors import llm_port
 from engine.ports import MessageTemplate, Ports, Rejected
+from executions.children import StoredRuns
 from executions.people import StoredPeople
 from integrations.errors import MessageTemplateNotFound
 from integrations.http import GuardedHttp
@@ -39,4 +40,5 @@ def ports_of(organization_id: UUID) -> Ports:
         llm=llm_port(),
         http=GuardedHttp(),
         people=StoredPeople(organization_id),
+        runs=StoredRuns(organization_id),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from engine.expression_scope import MISSING
 from engine.graph import Graph
 from engine.scheduler import Past, Run
 from executions.models import ExecutionStep, StepStatus
@@ -25,7 +26,8 @@ def run_from(
         for step in steps
         if step.status in (StepStatus.COMPLETED, StepStatus.FAILED)
     ]
-    return Run(graph, inputs, context, about, past)
+    item, index = inputs.get("item", MISSING), inputs.get("index", MISSING)
+    return Run(graph, inputs, context, about, past, item=item, index=index)
 
 
 def _ended_the_run(step: ExecutionStep | StepRow) -> bool:

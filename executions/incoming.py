@@ -27,7 +27,7 @@ from engine.expressions import ExpressionError, ExpressionProblem, Scope, compil
 from engine.registry import NODES
 from executions import services
 from executions.errors import WebhookRefused
-from executions.models import Execution, ExecutionStatus, WebhookReceipt
+from executions.models import Execution, ExecutionStatus, Origin, WebhookReceipt
 from workflows.errors import WorkflowNotFound
 from workflows.models import Workflow, WorkflowVersion
 
@@ -106,6 +106,7 @@ def accept(door: Door, call: IncomingCall) -> tuple[Execution, bool]:
                 workflow_id=door.workflow.id,
                 inputs=call.body if isinstance(call.body, dict) else {"body": call.body},
                 context={"webhook": seen},
+                origin=Origin.WEBHOOK,
             )
             if key:
                 WebhookReceipt(

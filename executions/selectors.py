@@ -14,7 +14,16 @@ from auterity.kernel.access import Actor, Permission, require
 from engine.graph import InvalidDefinition
 from executions.errors import ExecutionNotFound, LogNotFound
 from executions.history import run_from
-from executions.models import LIVE, Execution, ExecutionLog, ExecutionStatus, ExecutionStep, WorkflowFigures
+from executions.models import (
+    LIVE,
+    Execution,
+    ExecutionLog,
+    ExecutionStatus,
+    ExecutionStep,
+    OpenQuestion,
+    StepStatus,
+    WorkflowFigures,
+)
 from workflows import selectors as workflows
 from workflows.models import Workflow
 from workflows.plans import plan_of
@@ -96,7 +105,7 @@ def describe(*, actor: Actor, execution_id: UUID) -> ExecutionView:
 
 def view_of(execution: Execution) -> ExecutionView:
     rows = list(ExecutionStep.objects.filter(execution=execution).order_by("id"))
-    return ExecutionView(execution, _steps(execution, rows), _metrics(execution, rows), _waiting_for(rows))
+    return ExecutionView(execution, _steps(execution, rows), _metrics(execution, rows), _waiting_for(execution, rows))
 
 
 def list_executions(*, actor: Actor, workflow_id: UUID, status: str | None = None) -> tuple[QuerySet[Execution], int]:
@@ -174,7 +183,7 @@ def lines_after(*, actor: Actor, execution_id: UUID, seq: int, limit: int) -> li
 def _steps(execution: Execution, rows: list[ExecutionStep]) -> list[StepView]:
     """A pure step's input is not stored twice: it is what the recorded outputs before it add up to."""
     try:
-        graph = plan_of(execution.version_id).graph
+        graph = plan_of(execution.version_id).graph_of(execution.body)
     except InvalidDefinition:
         return [_step(row, row.input_data) for row in rows]
     run = run_from(rows, graph, inputs=execution.input_data, context=execution.context, about={})
@@ -221,11 +230,26 @@ def _metrics(execution: Execution, rows: list[ExecutionStep]) -> Metrics:
     )
 
 
-def _waiting_for(rows: list[ExecutionStep]) -> dict[str, Any] | None:
-    waiting = min((row for row in rows if row.due_at is not None), key=lambda row: str(row.due_at), default=None)
-    if waiting is None:
+def _waiting_for(execution: Execution, rows: list[ExecutionStep]) -> dict[str, Any] | None:
+    """What holds the run up now: that it is paused, else the waiting step that may go on first."""
+    if execution.status not in LIVE:
         return None
-    return {"reason": "retry", "node_id": waiting.node_id, "until": waiting.due_at, "last_error": waiting.error_message}
+    if execution.paused_at is not None:
+        return {"reason": "paused", "node_id": None, "until": None, "since": execution.paused_at}
+    waits = [row for row in rows if row.status == StepStatus.WAITING]
+    if not waits:
+        return None
+    row = min(waits, key=lambda each: (each.due_at is None, each.due_at or each.started_at))
+    told = {"reason": row.waits_for or "retry", "node_id": row.node_id, "until": row.due_at, "since": row.started_at}
+    if not row.waits_for:
+        return {**told, "last_error": row.error_message}
+    question = OpenQuestion.objects.of(execution.organization_id).filter(
+        execution=execution, node_id=row.node_id, closed_at=None
+    )
+    asked = question.first()
+    return (
+        told if asked is None else {**told, "question_id": asked.id, "title": asked.title, "event": asked.event or None}
+    )
 
 
 def _figures(kept: WorkflowFigures | None, live: int, last: dt.datetime | None) -> Figures:

@@ -142,20 +142,24 @@ def delete_workflow(*, actor: Actor, workflow_id: UUID) -> None:
     triggers.sync(workflow, {})
 
 
-def runnable_version(*, actor: Actor, workflow_id: UUID) -> UUID:
+def runnable_version(*, actor: Actor, workflow_id: UUID, number: int | None = None) -> UUID:
     """The id of the published version, on which an execution begins now, in one small query: this is what every accept asks.
 
-    Raises `WorkflowNotFound`, `WorkflowInactive` or `NothingPublished`.
+    `number` asks for a certain version instead. Raises `WorkflowNotFound`, `WorkflowInactive` or `NothingPublished`.
     """
     require(actor, Permission.WORKFLOW_EXECUTE)
     found = (
         WorkflowVersion.objects.of(actor)
-        .filter(workflow_id=workflow_id, workflow__deleted_at=None, number=F("workflow__published_version"))
+        .filter(
+            workflow_id=workflow_id,
+            workflow__deleted_at=None,
+            number=F("workflow__published_version") if number is None else number,
+        )
         .values_list("id", "workflow__is_active")
         .first()
     )
     if found is None:
-        unpublished = Workflow.objects.of(actor).filter(id=workflow_id, deleted_at=None).exists()
+        unpublished = number is None and Workflow.objects.of(actor).filter(id=workflow_id, deleted_at=None).exists()
         raise NothingPublished if unpublished else WorkflowNotFound
     version_id, is_active = found
     if not is_active:

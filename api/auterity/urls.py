@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from api.auterity.views import auth, docs, executions, templates, transfer, trials, triggers, versions, workflows
+from api.auterity.views import (
+    auth,
+    docs,
+    executions,
+    questions,
+    templates,
+    transfer,
+    trials,
+    triggers,
+    versions,
+    workflows,
+)
 
 urlpatterns = [
     path("api/auth/register", auth.RegisterView.as_view()),
@@ -17,6 +28,8 @@ urlpatterns = [
     path("api/workflows/node-types", workflows.NodeTypesView.as_view()),
     path("api/workflows/executions/<uuid:execution_id>", executions.ExecutionView.as_view()),
     path("api/workflows/executions/<uuid:execution_id>/cancel", executions.CancelView.as_view()),
+    path("api/workflows/executions/<uuid:execution_id>/pause", executions.PauseView.as_view()),
+    path("api/workflows/executions/<uuid:execution_id>/resume", executions.ResumeView.as_view()),
     path("api/workflows/executions/<uuid:execution_id>/run-again", executions.RunAgainView.as_view()),
     path("api/workflows/executions/<uuid:execution_id>/steps", executions.StepsView.as_view()),
     path("api/workflows/executions/<uuid:execution_id>/logs", executions.ExecutionLogsView.as_view()),
@@ -40,6 +53,10 @@ urlpatterns = [
     path("api/workflows/<uuid:workflow_id>/execute", executions.ExecuteView.as_view()),
     path("api/workflows/<uuid:workflow_id>/executions", executions.ExecutionsView.as_view()),
     path("api/workflows/<uuid:workflow_id>/triggers/<str:node_id>", triggers.WebhookView.as_view()),
+    path("api/questions", questions.QuestionsView.as_view()),
+    path("api/questions/<uuid:question_id>", questions.QuestionView.as_view()),
+    path("api/questions/<uuid:question_id>/answer", questions.AnswerView.as_view()),
+    path("api/events", questions.EventsView.as_view()),
     path("api/logs", executions.LogsView.as_view()),
     path("api/logs/<uuid:log_id>", executions.LogView.as_view()),
     path("api/templates", templates.TemplatesView.as_view()),

@@ -18,6 +18,7 @@ MAY_LOOK_ACROSS_TENANTS = {
     "executions/arrivals.py",  # answers to questions that its caller has found inside an organization
     "executions/claims.py",  # a worker takes up what is due, whoever's it is
     "executions/everywhere.py",  # what operators see
+    "executions/forms.py",  # whoever has a public form's address may send it in
     "executions/incoming.py",  # a caller proves itself to the workflow, not as somebody of an organization
     "executions/journal.py",  # the only writer of what workers record
     "executions/page.py",  # the operators' list

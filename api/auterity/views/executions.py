@@ -14,8 +14,8 @@ from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut
 from api.base import Answer, Call, operation
 from auterity.kernel.errors import InvalidInput, PermissionDenied
-from executions import selectors, services
-from executions.errors import ExecutionEnded, ExecutionNotFound, LogNotFound
+from executions import control, selectors, services
+from executions.errors import ExecutionEnded, ExecutionNotFound, LogNotFound, NotPaused
 from executions.models import LIVE, Execution, ExecutionLog
 from executions.selectors import ExecutionView as View
 from executions.selectors import StepView
@@ -105,6 +105,30 @@ class CancelView(AuterityView):
     def post(self, call: Call[None], execution_id: UUID) -> Answer:
         """At once, whatever it is doing. A call that is already out at another system cannot be taken back."""
         return Answer(detail(selectors.view_of(services.cancel(actor=call.actor, execution_id=execution_id))))
+
+
+class PauseView(AuterityView):
+    @operation(
+        id="execution_pause",
+        summary="Pause an execution",
+        answers={200: bodies.ExecutionBody},
+        raises=[*READING, ExecutionEnded],
+    )
+    def post(self, call: Call[None], execution_id: UUID) -> Answer:
+        """It begins no further step; steps under way end and are recorded. The time does not count against its deadline."""
+        return Answer(detail(selectors.view_of(control.pause(actor=call.actor, execution_id=execution_id))))
+
+
+class ResumeView(AuterityView):
+    @operation(
+        id="execution_resume",
+        summary="Resume a paused execution",
+        answers={200: bodies.ExecutionBody},
+        raises=[*READING, ExecutionEnded, NotPaused],
+    )
+    def post(self, call: Call[None], execution_id: UUID) -> Answer:
+        """It goes on where it was paused."""
+        return Answer(detail(selectors.view_of(control.resume(actor=call.actor, execution_id=execution_id))))
 
 
 class RunAgainView(AuterityView):
