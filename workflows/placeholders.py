@@ -6,7 +6,7 @@ do not travel. The node then says `fill_in: [field, ...]`, and goes on saying it
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from workflows.secrets import is_secret
 Json = dict[str, Any]
 FILL_IN = "fill_in"
 REFERENCES = {"connection_id": "connection", "workflow_id": "workflow", "prompt_id": "prompt", "model_id": "model"}
+BODY = "workflow"  # the setting in which a node holds a workflow of its own
 _HEADERS = "headers."
 
 
@@ -36,19 +37,19 @@ class Blank:
 
 def emptied(node: Mapping[str, Any]) -> Json:
     """A canonical node as it leaves: without anything that must stay behind."""
-    return _without(node, set(_secrets(node)) | set(_references(node)))
+    return _inside(_without(node, set(_secrets(node)) | set(_references(node))), emptied)
 
 
 def detached(node: Mapping[str, Any]) -> Json:
     """A canonical node as it arrives: ids that mean something elsewhere are taken out; a secret somebody wrote in is kept."""
-    return _without(node, set(_references(node)))
+    return _inside(_without(node, set(_references(node))), detached)
 
 
 def blanks(definition: Mapping[str, Any]) -> list[Blank]:
     """Everything in a canonical definition that is still to be filled in."""
     return [
-        Blank(str(node["id"]), str(node.get("title") or node["id"]), str(node["type"]), field, _kind(node, field))
-        for node in definition.get("nodes") or []
+        Blank(place, str(node.get("title") or node["id"]), str(node["type"]), field, _kind(node, field))
+        for place, node in _all_nodes(definition)
         for field in _listed(node)
     ]
 
@@ -65,8 +66,7 @@ def filled(definition: Mapping[str, Any], values: Any) -> tuple[Json, list[Field
             problems.append(FieldProblem(f"fill.{node_id}.{field}", "Nothing is to be filled in here."))
         elif not isinstance(value, str) or not value:
             problems.append(FieldProblem(f"fill.{node_id}.{field}", "This must be text."))
-    nodes = [_filled(node, {f: v for (n, f), v in given.items() if n == node["id"]}) for node in definition["nodes"]]
-    return {**definition, "nodes": nodes}, problems
+    return {**definition, "nodes": [_filled(node, str(node["id"]), given) for node in definition["nodes"]]}, problems
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------
@@ -127,17 +127,52 @@ def _drop(config: Json, field: str) -> None:
         config["headers"] = {each: value for each, value in config["headers"].items() if each != name}
 
 
-def _filled(node: Json, values: Mapping[str, Any]) -> Json:
-    if not values:
-        return node
+def _filled(node: Json, place: str, given: Mapping[tuple[str, str], Any]) -> Json:
     config = dict(node.get("config") or {})
-    for field, value in values.items():
+    for (where, field), value in given.items():
+        if where != place:
+            continue
         if field.startswith(_HEADERS):
             headers = config.get("headers")
-            config["headers"] = {
-                **(headers if isinstance(headers, Mapping) else {}),
-                field.removeprefix(_HEADERS): value,
-            }
+            name = field.removeprefix(_HEADERS)
+            config["headers"] = {**(headers if isinstance(headers, Mapping) else {}), name: value}
         else:
             config[field] = value
-    return {**node, "config": config}
+    filled_in = {**node, "config": config} if config != (node.get("config") or {}) else node
+    return _inside(filled_in, lambda inner: _filled(inner, f"{place}/{inner['id']}", given))
+
+
+def _all_nodes(definition: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Json]]:
+    """Every node with its place: its id, behind the ids of the nodes that hold its workflow."""
+    for node in definition.get("nodes") or []:
+        place = f"{above}{node['id']}"
+        yield place, node
+        for inner in _held(node):
+            yield from _all_nodes({"nodes": [_canonical(inner)]}, f"{place}/")
+
+
+def _held(node: Mapping[str, Any]) -> list[Json]:
+    """The nodes of the workflow that a node holds, where there is a sound one."""
+    body = (node.get("config") or {}).get(BODY)
+    nodes = body.get("nodes") if isinstance(body, Mapping) else None
+    sound = isinstance(nodes, list) and all(isinstance(each, dict) and {"id", "type"} <= each.keys() for each in nodes)
+    return nodes if sound and nodes else []
+
+
+def _inside(node: Json, change: Callable[[Json], Json]) -> Json:
+    """The node with every node of the workflow that it holds changed likewise."""
+    held = _held(node)
+    if not held:
+        return node
+    body = {**node["config"][BODY], "nodes": [_plain(change(_canonical(each))) for each in held]}
+    return {**node, "config": {**node["config"], BODY: body}}
+
+
+def _canonical(raw: Json) -> Json:
+    """A node of a held workflow is kept as it was written: what we add stands on it directly."""
+    rest = {name: value for name, value in raw.items() if name != FILL_IN}
+    return {**rest, "extra": {FILL_IN: raw[FILL_IN]}} if FILL_IN in raw else rest
+
+
+def _plain(node: Json) -> Json:
+    return {**{name: value for name, value in node.items() if name != "extra"}, **(node.get("extra") or {})}

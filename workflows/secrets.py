@@ -27,22 +27,36 @@ def masked(node: Mapping[str, Any]) -> Json:
 
 
 def is_secret(node_type: str, path: Sequence[str | int]) -> bool:
-    """Whether what stands at this path of a node is not to be shown: a secret setting, or a header that carries credentials."""
+    """Whether what stands at this path of a node is not to be shown: a secret setting, or a header that carries credentials.
+
+    A node may hold a workflow of its own, whose node types the path does not tell: there every type's secrets count.
+    """
     if len(path) < 2 or path[0] != "config":
         return False
-    if path[1] == "headers" and len(path) == 3:
-        return str(path[2]).lower() in CREDENTIAL_HEADERS
-    return path[1] in _secrets(node_type)
+    if path[-2] == "headers" and str(path[-1]).lower() in CREDENTIAL_HEADERS:
+        return True
+    return path[1] in _secrets(node_type) or (len(path) > 2 and path[-2] == "config" and path[-1] in _any_secrets())
 
 
 def shown_config(node_type: str, config: Mapping[str, Any]) -> Json:
     """A configuration for people who compare or carry it elsewhere: without secrets, and without written-down credentials."""
-    shown = masked({"type": node_type, "config": config})
-    headers = shown.get("headers")
-    if isinstance(headers, Mapping):
+    shown: Json = veiled(masked({"type": node_type, "config": config}))
+    return shown
+
+
+def veiled(value: Any) -> Any:
+    """A value in which no node, however deep, shows a secret, and no header a credential."""
+    if isinstance(value, list):
+        return [veiled(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    shown = {name: veiled(each) for name, each in value.items()}
+    if isinstance(shown.get("config"), dict) and isinstance(shown.get("type"), str):
+        shown["config"] = masked(shown)
+    if isinstance(shown.get("headers"), dict):
         shown["headers"] = {
-            name: MASK if value and is_secret(node_type, ("config", "headers", name)) else value
-            for name, value in headers.items()
+            name: MASK if each and name.lower() in CREDENTIAL_HEADERS else each
+            for name, each in shown["headers"].items()
         }
     return shown
 
@@ -87,6 +101,11 @@ def _secrets(node_type: Any) -> frozenset[str]:
         return _marked(NODES.get(str(node_type or "")).name)
     except UnknownNode:
         return frozenset()
+
+
+@cache
+def _any_secrets() -> frozenset[str]:
+    return frozenset(name for each in NODES for name in _marked(each.name))
 
 
 @cache

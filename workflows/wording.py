@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from workflows.diff import ABSENT, Change, Changed, Difference, Part, Path
-from workflows.secrets import MASK, is_secret, shown_config
+from workflows.secrets import MASK, is_secret, shown_config, veiled
 
 Json = dict[str, Any]
 _SHOWN = 80  # characters of a value in a sentence
@@ -113,12 +113,12 @@ def _hidden(value: Any) -> Any:
 
 def _open(value: Any, types: tuple[str, ...], path: Path) -> Any:
     """A whole configuration, or all headers, may hold a secret further down."""
-    for each in types:
-        if path == ("config",) and isinstance(value, Mapping):
+    if path == ("config",) and isinstance(value, Mapping):
+        for each in types:
             value = shown_config(each, value)
-        elif path == ("config", "headers") and isinstance(value, Mapping):
-            value = shown_config(each, {"headers": value})["headers"]
-    return _value(value)
+    if path[-1:] == ("headers",):
+        return veiled({"headers": _value(value)})["headers"]
+    return veiled(_value(value))
 
 
 def _value(value: Any) -> Any:

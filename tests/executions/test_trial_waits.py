@@ -75,8 +75,11 @@ def test_a_pin_leaves_by_the_first_port() -> None:
     assert [step.port for step in tried(pinned={"ask": {"decision": "approved"}}).steps][2] == "approved"
 
 
-@pytest.mark.parametrize("name", sorted(each.name for each in NODES if each.resume is not None))
+@pytest.mark.parametrize(
+    "name", sorted(each.name for each in NODES if each.resume is not None and each.name != "sub-workflow")
+)
 def test_every_type_that_waits_has_a_sample(name: str) -> None:
+    """But for a sub-workflow: what another workflow puts out is nobody's guess, so it is asked to be pinned."""
     assert NODES.get(name).sample is not None
 
 

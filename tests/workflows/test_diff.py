@@ -101,8 +101,18 @@ def test_a_secret_is_said_to_have_changed_and_never_shown() -> None:
     def call(key: str) -> dict[str, Any]:
         return graph(node("c", "Call", "api-integration", config={"headers": {"X-Api-Key": key, "Accept": "a"}}))
 
+    def each(*keys: str) -> dict[str, Any]:
+        inner = [
+            node(f"c{at}", "", "api-integration", config={"headers": {"X-Api-Key": key}}) for at, key in enumerate(keys)
+        ]
+        hook = node("h", "", "webhook-trigger", config={"secret": keys[0]})
+        return graph(node("m", "Map", "map", config={"workflow": {"nodes": [*inner, hook]}}))
+
     empty = graph()
     for a, b in (
+        (each("s3cret-1"), each("s3cret-2")),
+        (each("s3cret-1"), each("s3cret-1", "s3cret-2")),
+        (empty, each("s3cret-1")),
         (hook("s3cret-1"), hook("s3cret-2")),
         (hook("s3cret-1"), hook("s3cret-2", "start")),
         (hook("s3cret-1", "start"), hook("s3cret-2")),

@@ -117,6 +117,33 @@ def test_a_connection_of_elsewhere_is_never_taken(actor: Actor) -> None:
     assert "connection_id" not in WorkflowVersion.unscoped.get(workflow=arrived).definition["nodes"][0]["config"]
 
 
+def test_what_a_node_holds_inside_stays_behind_too(actor: Actor) -> None:
+    inner = {
+        "id": "call",
+        "type": "api-integration",
+        "config": {"url": "https://a.example.com", "headers": {"X-Api-Key": "s3cret"}, "connection_id": ELSEWHERE},
+    }
+    body = {"nodes": [{"id": "in", "type": "start"}, inner], "edges": [{"id": "e", "source": "in", "target": "call"}]}
+    each = {"id": "each", "type": "map", "config": {"items": [1], "workflow": body}}
+    arrived, reading = transfer.import_workflow(actor=actor, document=document({"nodes": [each], "edges": []}))
+    assert [(blank.node, blank.field, blank.kind) for blank in reading.blanks] == [
+        ("each/call", "connection_id", "connection")
+    ]
+    sent = exported(actor, arrived)
+    assert "s3cret" not in transfer.as_yaml(sent)
+    assert [(blank["node"], blank["field"]) for blank in sent["fill_in"]] == [
+        ("each/call", "connection_id"),
+        ("each/call", "headers.X-Api-Key"),
+    ]
+    back, _ = transfer.import_workflow(actor=actor, document=sent)
+    assert transfer.as_yaml(exported(actor, back)) == transfer.as_yaml(sent)
+    fill = {"each/call": {"headers.X-Api-Key": "new", "connection_id": "c"}}
+    whole = transfer.read_document(actor=actor, document=sent | {"fill": fill})
+    assert (whole.blanks, whole.problems) == ([], [])
+    held = whole.definition["nodes"][0]["config"]["workflow"]["nodes"][1]["config"]
+    assert (held["headers"], held["connection_id"]) == ({"X-Api-Key": "new"}, "c")
+
+
 def test_nothing_runs_and_a_schedule_of_a_draft_is_not_due(actor: Actor) -> None:
     clock = flow({"clock": ("schedule-trigger", {"every_seconds": 60}), "mail": ("email-sender", {})}, "clock > mail")
     arrived, reading = transfer.import_workflow(actor=actor, document=document(clock))
