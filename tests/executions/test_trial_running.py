@@ -252,12 +252,12 @@ def test_nothing_is_connected_to_written_or_started() -> None:
             "crm": ("api-integration", {"method": "POST", "url": "https://crm.example.com", "body": "{{ input.big }}"}),
             "ai": ("ai-text-processing", {"prompt": "Sum up {{ steps.list.big }}", "labels": ["a", "b"]}),
             "mail": ("email-sender", {"to": "a@example.com", "subject": "S", "text": "T", "template": ""}),
-            "file": ("file-processor", {"operation": "parse", "format": "csv", "content": "a,b\n1,2\n"}),
+            "page": ("output-formatter", {"format": "html", "template": "{{ input.status }}"}),
         },
         "list > crm",
         "crm > ai",
         "ai > mail",
-        "mail > file",
+        "mail > page",
     )
     inputs = {"deals": [{"price": 5}, {"price": 50}]}
     with watched() as seen:
@@ -274,7 +274,7 @@ def test_nothing_is_connected_to_written_or_started() -> None:
     for trial in (first, second):
         assert trial.status == "completed"
         assert sources(trial) == {
-            "list": "ran", "crm": "sampled", "ai": "sampled", "mail": "sampled", "file": "ran",
+            "list": "ran", "crm": "sampled", "ai": "sampled", "mail": "sampled", "page": "ran",
         }  # fmt: skip
 
 
