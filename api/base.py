@@ -54,6 +54,7 @@ class Answer:
     status: int = 200
     headers: dict[str, str] | None = None
     sparse: bool = False  # leave out the keys that were not set
+    media: str | None = None  # what an already written body (bytes) is; the view's renderer sends it as it stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ def _respond(answer: Answer) -> Any:
         if isinstance(answer.body, BaseModel)
         else answer.body
     )
-    return Response(body, status=answer.status, headers=answer.headers)
+    return Response(body, status=answer.status, headers=answer.headers, content_type=answer.media)
 
 
 def _once(view: DialectView, call: Call[Any], key: str, act: Callable[[], Answer]) -> Response:
@@ -207,7 +208,7 @@ def _once(view: DialectView, call: Call[Any], key: str, act: Callable[[], Answer
         raise InvalidInput([FieldProblem("Idempotency-Key", "This may have at most 255 characters.")])
     request = call.request
     digest = hashlib.sha256(
-        orjson.dumps([request.method, request.path_info, request.data], option=orjson.OPT_SORT_KEYS)
+        orjson.dumps([request.method, request.get_full_path(), request.data], option=orjson.OPT_SORT_KEYS)
     )
     # A key is one person's: somebody else's first answer would show what its reader may not see.
     endpoint = f"{call.actor.user_id} {request.method} {request.path_info}"[:200]

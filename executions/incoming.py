@@ -1,6 +1,6 @@
 """The door of a `webhook-trigger`: who may call, which calls are repeats, and what is started.
 
-A caller sends data and nothing else: what runs is the newest stored version. Every flaw of its proof gets the same refusal.
+A caller sends data and nothing else: what runs is the published version. Every flaw of its proof gets the same refusal.
 """
 
 from __future__ import annotations
@@ -63,13 +63,14 @@ class IncomingCall:
 
 
 def door_of(*, workflow_id: UUID, node_id: str) -> Door:
-    """Raises `WorkflowNotFound` unless this is a webhook of the newest version of an active workflow."""
+    """Raises `WorkflowNotFound` unless this is a webhook of the published version of an active workflow."""
     workflow = (
         Workflow.unscoped.filter(id=workflow_id, is_active=True, deleted_at=None, organization__is_active=True)
         .order_by()
         .first()
     )
-    config = _triggers_of(workflow_id, workflow.version).get(node_id) if workflow is not None else None
+    published = workflow.published_version if workflow is not None else None
+    config = _triggers_of(workflow_id, published).get(node_id) if published is not None else None
     if workflow is None or config is None:
         raise WorkflowNotFound
     return Door(workflow, node_id, config, services.owner_of(workflow))

@@ -11,6 +11,7 @@ from pydantic import Field
 from engine.expressions import contains_template
 from engine.node import Effect, Failed, NodeConfig, Outcome, Step, node
 from engine.ports import HttpCall, Image, Prompt, Rejected, Unavailable
+from engine.samples import of_schema
 from nodes.formats.content import Unreadable
 from nodes.formats.pictures import MAX_BYTES, Picture, read_picture
 from nodes.settings.asking import answered, complete, model_port
@@ -43,6 +44,19 @@ def check(config: Config) -> Problems:
     return []
 
 
+def sample(config: Config) -> dict[str, Any]:
+    """An answer of the form that is asked for; no picture was looked at."""
+    return {
+        "text": "This is a sample answer; no model was asked.",
+        "data": None if config.response_schema is None else of_schema(config.response_schema),
+        "model": config.model or "sample",
+        "provider": "sample",
+        "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        "cost_estimate": 0.0,
+        "image": {"format": "png", "width": 1, "height": 1},
+    }
+
+
 @node(
     "ai-image-analysis",
     title="AI image",
@@ -50,6 +64,7 @@ def check(config: Config) -> Problems:
     effect=Effect.REPEATABLE,
     default_timeout=120.0,
     check=check,
+    sample=sample,
 )
 def run(config: Config, step: Step) -> Outcome:
     """Asks a model that sees about one picture."""

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from engine.node import Effect, NodeConfig, Outcome, Step, node
 from engine.ports import Prompt
+from engine.samples import of_schema
 from nodes.settings.asking import answered, complete, model_port
 from nodes.settings.checks import Problems, not_yet
 from nodes.settings.text import Text
@@ -53,6 +54,27 @@ def check(config: Config) -> Problems:
     return problems
 
 
+def sample(config: Config) -> dict[str, Any]:
+    """An answer of the form that is asked for: the first label, a value for each field, or an object of the schema."""
+    data: Any = None
+    if config.response_schema is not None:
+        data = of_schema(config.response_schema)
+    elif config.labels:
+        data = {"label": config.labels[0], "confidence": 1.0}
+    elif config.fields:
+        data = {
+            name: of_schema(each if isinstance(each, dict) else {"type": each}) for name, each in config.fields.items()
+        }
+    return {
+        "text": "This is a sample answer; no model was asked.",
+        "data": data,
+        "model": config.model or "sample",
+        "provider": "sample",
+        "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        "cost_estimate": 0.0,
+    }
+
+
 @node(
     "ai-text-processing",
     title="AI text",
@@ -60,6 +82,7 @@ def check(config: Config) -> Problems:
     effect=Effect.REPEATABLE,
     default_timeout=120.0,
     check=check,
+    sample=sample,
 )
 def run(config: Config, step: Step) -> Outcome:
     """Asks a language model to write, summarize, classify or extract."""

@@ -23,6 +23,18 @@ def check(config: Config) -> Problems:
     return [] if config.model_id.strip() else [("model_id", "Name the model to ask.")]
 
 
+def sample(config: Config) -> dict[str, Any]:
+    """An answer without content, of the model that would be asked."""
+    return {
+        "model_id": config.model_id,
+        "version": config.version,
+        "output": {},
+        "confidence_score": None,
+        "processing_time_ms": 0.0,
+        "metadata": None,
+    }
+
+
 @node(
     "custom-model",
     title="Custom model",
@@ -30,6 +42,7 @@ def check(config: Config) -> Problems:
     effect=Effect.REPEATABLE,
     default_timeout=60.0,
     check=check,
+    sample=sample,
 )
 def run(config: Config, step: Step) -> Outcome:
     """Asks a model that the organization registered."""

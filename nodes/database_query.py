@@ -48,6 +48,12 @@ def lookup(config: Config, step: Step) -> Outcome | None:
     )
 
 
+def sample(config: Config) -> dict[str, Any]:
+    """No row; of a write, no row changed."""
+    output: dict[str, Any] = {"rows": [], "row_count": 0, "truncated": False}
+    return output if config.mode == "read" else {**output, "affected": 0}
+
+
 @node(
     "database-query",
     title="Query a database",
@@ -55,6 +61,7 @@ def lookup(config: Config, step: Step) -> Outcome | None:
     effect=Effect.UNKEYED,
     check=check,
     lookup=lookup,
+    sample=sample,
     narrows=lambda config: Effect.UNKEYED if config.mode == "write" else Effect.REPEATABLE,
 )
 def run(config: Config, step: Step) -> Outcome:

@@ -81,6 +81,17 @@ def lookup(config: Config, step: Step) -> Outcome | None:
     return None if receipt is None else _done(step, receipt)
 
 
+def sample(config: Config) -> dict[str, Any]:
+    """As if it had been sent."""
+    return {
+        "email_sent": True,
+        "email_id": str(uuid5(NAMESPACE_URL, "sample")),
+        "message_id": "<sample@example.com>",
+        "status": "sent",
+        "provider": "sample",
+    }
+
+
 @node(
     "email-sender",
     title="Send e-mail",
@@ -89,6 +100,7 @@ def lookup(config: Config, step: Step) -> Outcome | None:
     aliases=("email",),
     check=check,
     lookup=lookup,
+    sample=sample,
 )
 def run(config: Config, step: Step) -> Outcome:
     """Sends one e-mail, written here or stored as a message template."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -62,7 +63,19 @@ def lookup(config: Config, step: Step) -> Outcome | None:
     return None if receipt is None else _done(sms, receipt)
 
 
-@node("sms-sender", title="Send text message", config=Config, effect=Effect.UNKEYED, check=check, lookup=lookup)
+def sample(_config: Config) -> dict[str, Any]:
+    return {"message_id": "sample", "status": "queued", "cost": None, "provider": "sample"}
+
+
+@node(
+    "sms-sender",
+    title="Send text message",
+    config=Config,
+    effect=Effect.UNKEYED,
+    check=check,
+    lookup=lookup,
+    sample=sample,
+)
 def run(config: Config, step: Step) -> Outcome:
     """Sends one text message to a phone."""
     sms = _sms(config, step)
@@ -134,5 +147,7 @@ def _done(sms: Sms, receipt: SmsReceipt) -> Done | Failed:
             "cost": receipt.cost,
             "currency": receipt.currency,
             "provider": receipt.provider,
-        }
+        },
+        receipt=receipt.message_id,
+        confirmed=receipt.status != "queued",
     )

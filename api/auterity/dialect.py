@@ -44,6 +44,8 @@ AUTERITY = DIALECTS.add(
             "workflow_busy": Wording(409, "WORKFLOW_CONFLICT"),
             "workflow_not_found": Wording(404, "WORKFLOW_NOT_FOUND"),
             "workflow_version_not_found": Wording(404, "WORKFLOW_NOT_FOUND"),
+            "workflow_not_published": Wording(400, "WORKFLOW_EXECUTION_FAILED"),
+            "workflow_tests_failed": Wording(409, "WORKFLOW_CONFLICT"),
             "workflow_not_runnable": Wording(400, "WORKFLOW_EXECUTION_FAILED"),
         },
         kinds={

@@ -58,7 +58,7 @@ def test_a_stored_file_is_read_by_its_id() -> None:
     outcome, outside = ask({"image": FILE}, files=[StoredFile(FILE, "car.gif", "image/gif", drawn("GIF"))], answers=[])
     assert outcome.output["image"] == {"format": "gif", "width": 40, "height": 30}
     assert outside.http.calls == []
-    with pytest.raises(Rejected, match="no such file"):
+    with pytest.raises(Rejected, match="There is no file of the id"):
         ask({"image": FILE})
 
 

@@ -141,7 +141,7 @@ class RunAgainView(AuterityView):
         creates=True,
     )
     def post(self, call: Call[None], execution_id: UUID) -> Answer:
-        """A new execution, on the workflow's newest version."""
+        """A new execution, on the workflow's published version."""
         return Answer(accepted(services.run_again(actor=call.actor, execution_id=execution_id)), 202)
 
 
