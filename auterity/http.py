@@ -27,6 +27,7 @@ from accounts.tokens import TokenKind
 from api.base import refused
 from api.uploads import ENVELOPE_BYTES
 from auterity.kernel.errors import DomainError
+from auterity.kernel.live import LIVE
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 PIECE_BYTES = 256 * 1024
@@ -53,6 +54,7 @@ class ThreadedHandler(ASGIHandler):
         except RequestDataTooBig:
             body = None
         loop = asyncio.get_running_loop()
+        LIVE.serve()
         try:
             response = await loop.run_in_executor(self._threads, self._answer, scope, body)
         finally:

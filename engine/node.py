@@ -58,12 +58,15 @@ class Retry(BaseModel):
     on: list[Literal["timeout", "unavailable", "rejected", "unknown_outcome"]] = ["timeout", "unavailable"]
 
 
+_ONCE = Retry()  # Shared, as nobody changes a policy: pydantic would copy a default deeply for every step.
+
+
 class NodeConfig(BaseModel):
     """Base of every node's configuration: the settings that all nodes have (`schemas/node_configs.yaml`, "Every node")."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
-    retry: Retry = Retry()
+    retry: Retry = Field(default_factory=lambda: _ONCE)
     timeout_seconds: float | None = Field(default=None, gt=0, le=86_400)
     on_error: Literal["fail", "continue", "route"] = "fail"
     on_unknown: Literal["fail", "retry", "ask"] = "fail"

@@ -14,6 +14,7 @@ from accounts.models import User
 from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Permission, Role, require
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from auterity.kernel.events import publish
+from auterity.kernel.live import LIVE as LIVE_BUS
 from auterity.kernel.models import uuid7
 from engine.graph import InvalidDefinition
 from engine.ports import Rejected
@@ -21,6 +22,7 @@ from executions import journal, selectors
 from executions.accept import insert
 from executions.errors import ExecutionEnded
 from executions.events import ExecutionAccepted
+from executions.live import topic_of
 from executions.models import LIVE, Execution, ExecutionStatus, Origin
 from integrations.egress import check_url
 from workflows import services as workflows
@@ -102,12 +104,14 @@ def wait_for_end(*, actor: Actor, execution_id: UUID, seconds: float) -> Executi
     """The execution once it has ended, or as it stands after `seconds` (execution_mode sync)."""
     until = time.monotonic() + seconds
     pause = 0.005
-    while True:
-        status = Execution.objects.of(actor).values_list("status", flat=True).get(id=execution_id)
-        if status not in LIVE or time.monotonic() >= until:
-            return selectors.get_execution(actor=actor, execution_id=execution_id)
-        time.sleep(pause)  # The request's own thread waits; the run is carried out elsewhere.
-        pause = min(pause * 1.5, 0.2)
+    with LIVE_BUS.listening(topic_of(execution_id), lambda fact: fact["status"] not in LIVE) as ended:
+        while True:
+            status = Execution.objects.of(actor).values_list("status", flat=True).get(id=execution_id)
+            if status not in LIVE or time.monotonic() >= until:
+                return selectors.get_execution(actor=actor, execution_id=execution_id)
+            # The request's own thread waits; the run is carried out elsewhere.
+            ended.wait(min(pause, max(0.0, until - time.monotonic())))
+            pause = min(pause * 1.5, 0.2)
 
 
 @transaction.atomic

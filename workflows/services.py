@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 from django.utils import timezone
 
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import FieldProblem, InvalidInput, RevisionConflict
 from workflows import publishing, selectors, triggers
 from workflows.errors import NothingPublished, WorkflowInactive, WorkflowNotFound
-from workflows.models import Workflow, WorkflowVersion
+from workflows.models import Workflow
 from workflows.shapes import read_definition
 from workflows.versions import MAX_NOTE, add_version, check_definition, checksum, locked
 
@@ -148,23 +147,26 @@ def runnable_version(*, actor: Actor, workflow_id: UUID, number: int | None = No
     `number` asks for a certain version instead. Raises `WorkflowNotFound`, `WorkflowInactive` or `NothingPublished`.
     """
     require(actor, Permission.WORKFLOW_EXECUTE)
-    found = (
-        WorkflowVersion.objects.of(actor)
-        .filter(
-            workflow_id=workflow_id,
-            workflow__deleted_at=None,
-            number=F("workflow__published_version") if number is None else number,
-        )
-        .values_list("id", "workflow__is_active")
-        .first()
-    )
+    with connection.cursor() as cursor:  # Written out: compiling it anew took as long as all the rest of an accept.
+        cursor.execute(_RUNNABLE, [number, _key(workflow_id), _key(actor.organization_id)])
+        found = cursor.fetchone()
     if found is None:
         unpublished = number is None and Workflow.objects.of(actor).filter(id=workflow_id, deleted_at=None).exists()
         raise NothingPublished if unpublished else WorkflowNotFound
     version_id, is_active = found
     if not is_active:
         raise WorkflowInactive
-    return version_id
+    return version_id if isinstance(version_id, UUID) else UUID(version_id)
+
+
+_RUNNABLE = """
+    SELECT v.id, w.is_active FROM workflows w
+      JOIN workflow_versions v ON v.workflow_id = w.id AND v.number = COALESCE(%s, w.published_version)
+     WHERE w.id = %s AND w.organization_id = %s AND w.deleted_at IS NULL"""
+
+
+def _key(identity: UUID) -> UUID | str:
+    return identity if connection.features.has_native_uuid_field else identity.hex
 
 
 def _follow_published(workflow: Workflow, *, must_run: bool) -> None:

@@ -10,7 +10,8 @@ import asyncio
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -24,6 +25,7 @@ Watcher = Callable[[Fact], None]
 
 _PREFIX = "aut:live:"
 _AWAY_SECONDS = 5.0
+_LISTEN_SECONDS = 2.0
 
 
 class LiveBus:
@@ -76,6 +78,32 @@ class LiveBus:
                     # Whatever the Redis client raises: what still comes for a topic that nobody watches is dropped.
                     log.warning("live_updates_away", error=type(error).__name__)
 
+    def serve(self) -> None:
+        """Called on the server's event loop: threads of this process may listen from then on."""
+        self._loop = asyncio.get_running_loop()
+
+    @contextmanager
+    def listening(self, topic: str, wanted: Callable[[Fact], bool]) -> Iterator[threading.Event]:
+        """For a thread that waits: an event that is set by a fact of the topic. Without a server's loop it never is.
+
+        A hint like everything here: look at the database too, now and then.
+        """
+        heard = threading.Event()
+        loop = self._loop
+        if loop is None or loop.is_closed() or not loop.is_running():
+            yield heard
+            return
+
+        def watcher(fact: Fact) -> None:
+            if wanted(fact):
+                heard.set()
+
+        try:
+            asyncio.run_coroutine_threadsafe(self.watch(topic, watcher), loop).result(timeout=_LISTEN_SECONDS)
+            yield heard
+        finally:
+            asyncio.run_coroutine_threadsafe(self.unwatch(topic, watcher), loop)
+
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _hand_out_all(self, facts: list[tuple[str, Fact]]) -> None:
@@ -93,8 +121,11 @@ class LiveBus:
             if self._sender is None:
                 self._sender = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=1)
             pipeline = self._sender.pipeline(transaction=False)
+            together: dict[str, list[Fact]] = defaultdict(list)
             for topic, fact in facts:
-                pipeline.publish(_PREFIX + topic, orjson.dumps(fact))
+                together[topic].append(fact)
+            for topic, its_facts in together.items():
+                pipeline.publish(_PREFIX + topic, orjson.dumps(its_facts))
             pipeline.execute()
 
     async def _subscribe(self, *topics: str) -> bool:
@@ -122,7 +153,9 @@ class LiveBus:
                     continue
                 message = await self._pubsub.get_message(timeout=5.0)
                 if message is not None:
-                    self._hand_out(message["channel"].decode().removeprefix(_PREFIX), orjson.loads(message["data"]))
+                    topic = message["channel"].decode().removeprefix(_PREFIX)
+                    for fact in orjson.loads(message["data"]):
+                        self._hand_out(topic, fact)
             except Exception as error:
                 # The subscription is renewed by the client itself once Redis is back; watchers poll meanwhile.
                 log.warning("live_updates_away", error=type(error).__name__)

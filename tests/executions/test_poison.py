@@ -39,7 +39,7 @@ def test_a_deadly_execution_is_given_up_and_its_neighbours_complete(actor: Actor
                 process.start()
             return not Execution.unscoped.filter(status__in=LIVE).exists()
 
-        until(all_ended, 60, "the end of all executions")
+        until(all_ended, 100, "the end of all executions")
         assert process.stop() == 0, (tmp_path / "log").read_text()
 
     assert {each.status for each in Execution.unscoped.filter(id__in=before + after)} == {"completed"}

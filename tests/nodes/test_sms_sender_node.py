@@ -33,7 +33,9 @@ def test_a_message_goes_out_once_to_the_whole_number() -> None:
             "cost": None,
             "currency": "",
             "provider": "memory",
-        }
+        },
+        receipt="SM-e/n/0",
+        confirmed=False,  # The provider has only taken the order.
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pymysql
@@ -23,8 +23,10 @@ from integrations.connection_types import connection_type
 from integrations.databases import MAX_WIRE_BYTES, DatabaseLogin, DatabaseSettings, check_consent, limited
 from integrations.egress import Deadline
 from integrations.rows import gather
-from integrations.statement import Statement, read_statement
 from integrations.watch import Watch, cut_descriptor, watched
+
+if TYPE_CHECKING:
+    from integrations.statement import Statement
 
 PORTS = frozenset({3306, 3307})
 _MODE = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
@@ -92,6 +94,8 @@ class MySql:
     def query(self, query: Query, *, timeout: float) -> Rows:
         """Raises Rejected (refused here or there), TimedOut, Unavailable, or Unknown when a commit's answer was lost."""
         check_consent(query, allow_write=self._config.allow_write)
+        from integrations.statement import read_statement  # The parser takes long to load, and few processes need it.
+
         statement = read_statement(query.sql, "mysql", query.parameters, write=query.write)
         deadline = limited(query, statement_timeout_ms=self._config.statement_timeout_ms, timeout=timeout)
         rows = min(query.max_rows, self._config.max_rows)

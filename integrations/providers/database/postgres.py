@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import errors, sql
@@ -18,8 +18,10 @@ from integrations.databases import MAX_WIRE_BYTES, DatabaseLogin, DatabaseSettin
 from integrations.egress import Deadline
 from integrations.own_database import IDENTITY, SYSTEM, Identity, refuse_own_address, refuse_own_server
 from integrations.rows import gather
-from integrations.statement import Statement, read_statement
 from integrations.watch import Watch, cut_descriptor, received_bytes, watched
+
+if TYPE_CHECKING:
+    from integrations.statement import Statement
 
 PORTS = frozenset({5432, 5433, 6432})
 BATCH = 50  # rows fetched at a time, so that a byte limit is seen early
@@ -61,6 +63,8 @@ class Postgres:
     def query(self, query: Query, *, timeout: float) -> Rows:
         """Raises Rejected (refused here or there), TimedOut, Unavailable, or Unknown when a commit's answer was lost."""
         check_consent(query, allow_write=self._config.allow_write)
+        from integrations.statement import read_statement  # The parser takes long to load, and few processes need it.
+
         statement = read_statement(query.sql, "postgres", query.parameters, write=query.write)
         deadline = limited(query, statement_timeout_ms=self._config.statement_timeout_ms, timeout=timeout)
         rows = min(query.max_rows, self._config.max_rows)

@@ -20,7 +20,6 @@ from integrations.egress import Deadline
 from integrations.forbidden_functions import forbidden
 from integrations.own_database import refuse_own_file
 from integrations.rows import gather
-from integrations.statement import read_statement
 
 STEPS = 1000  # of SQLite's machine between two looks at the clock
 MAX_VALUE_BYTES = 4 * 1024 * 1024
@@ -68,6 +67,8 @@ class Sqlite:
     def query(self, query: Query, *, timeout: float) -> Rows:
         """Raises Rejected, TimedOut or Unavailable (the file is locked)."""
         check_consent(query, allow_write=self._config.allow_write)
+        from integrations.statement import read_statement  # The parser takes long to load, and few processes need it.
+
         statement = read_statement(query.sql, "sqlite", query.parameters, write=query.write)
         deadline = limited(query, statement_timeout_ms=self._config.statement_timeout_ms, timeout=timeout)
         rows = min(query.max_rows, self._config.max_rows)
