@@ -20,7 +20,7 @@ from engine.ports import Rejected
 from executions import journal, selectors, sql
 from executions.errors import ExecutionEnded
 from executions.events import ExecutionAccepted
-from executions.models import LIVE, Execution, ExecutionStatus
+from executions.models import LIVE, Execution, ExecutionStatus, Origin
 from integrations.egress import check_url
 from workflows import services as workflows
 from workflows.errors import WorkflowBusy, WorkflowInactive
@@ -61,6 +61,7 @@ def start(
         created_by_id=actor.user_id,
         webhook_url=webhook_url,
         rerun_of=rerun_of,
+        origin=Origin.AGAIN if rerun_of else Origin.CALL,
         status=ExecutionStatus.PENDING,
     )
     _insert(execution, timeout)
@@ -92,6 +93,14 @@ def run_again(*, actor: Actor, execution_id: UUID) -> Execution:
         webhook_url=earlier.webhook_url,
         rerun_of=earlier.id,
     )
+
+
+def accept(execution: Execution) -> None:
+    """Store a run of the version that it names, in the caller's transaction. Raises `InvalidInput`, `WorkflowInactive`."""
+    _check_input("input_data", execution.input_data)
+    _check_input("context", execution.context)
+    _insert(execution, _timeout_of(execution.version_id))
+    publish(ExecutionAccepted(execution.id))
 
 
 def wait_for_end(*, actor: Actor, execution_id: UUID, seconds: float) -> Execution:
@@ -145,6 +154,7 @@ def _insert(execution: Execution, timeout: float) -> None:
         "created_by_id": execution.created_by_id,
         "webhook_url": execution.webhook_url,
         "rerun_of": execution.rerun_of,
+        "origin": str(execution.origin),
         "error_code": "",
         "error_message": "",
         "lease_owner": "",
