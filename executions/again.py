@@ -227,7 +227,9 @@ class _Making:
             self._why[node_id] = "You chose to begin here."
             return {node_id}
         if self.earlier.status == ExecutionStatus.COMPLETED:
-            raise RetryRefused("This execution completed; nothing failed. Choose a step to begin from, or run it as a whole.")
+            raise RetryRefused(
+                "This execution completed; nothing failed. Choose a step to begin from, or run it as a whole."
+            )
         unfinished = [row for row in self.rows if not keeping.is_over(row)]
         for row in unfinished:
             failed = row.status == StepStatus.FAILED
@@ -295,7 +297,9 @@ class _Making:
         found = []
         renewed = self.inputs != self.earlier.input_data or self.context != self.earlier.context
         if renewed and any(not each.anew for each in self.kept):
-            found.append("What is kept was worked out with the earlier inputs; only the steps that run see the new ones.")
+            found.append(
+                "What is kept was worked out with the earlier inputs; only the steps that run see the new ones."
+            )
         if self.wish.node_id in self._skipped and self.wish.mode is Mode.FROM:
             found.append("The step you chose would not be reached: the conditions before it lead elsewhere.")
         if len(self.kept) + len(self._skipped) == len(self.graph.nodes):
@@ -352,7 +356,9 @@ def _costs(actor: Actor, rows: Sequence[ExecutionStep]) -> dict[str, float]:
     origins = {(row.kept_from, row.node_id) for row in rows if row.kept_from is not None}
     if origins:
         found = ExecutionStep.objects.filter(
-            execution__organization_id=actor.organization_id, execution_id__in={each for each, _ in origins}, iteration=0
+            execution__organization_id=actor.organization_id,
+            execution_id__in={each for each, _ in origins},
+            iteration=0,
         ).values_list("execution_id", "node_id", "cost_usd")
         costs |= {node_id: float(cost) for origin, node_id, cost in found if (origin, node_id) in origins}
     return costs

@@ -13,6 +13,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from auterity.kernel.access import Actor, Permission, require
 from engine.graph import InvalidDefinition
 from executions.errors import ExecutionNotFound, LogNotFound
+from executions.explain import waiting_for
 from executions.history import run_from
 from executions.models import LIVE, Execution, ExecutionLog, ExecutionStatus, ExecutionStep, WorkflowFigures
 from workflows import selectors as workflows
@@ -89,14 +90,14 @@ def get_execution(*, actor: Actor, execution_id: UUID) -> Execution:
 
 
 def describe(*, actor: Actor, execution_id: UUID) -> ExecutionView:
-    """An execution with its steps in the order they began, then the skipped ones, and what it cost. Two queries."""
+    """An execution with its steps in the order they began, then the skipped ones, and what it cost. Two queries, or three."""
     execution = get_execution(actor=actor, execution_id=execution_id)
     return view_of(execution)
 
 
 def view_of(execution: Execution) -> ExecutionView:
     rows = list(ExecutionStep.objects.filter(execution=execution).order_by("id"))
-    return ExecutionView(execution, _steps(execution, rows), _metrics(execution, rows), _waiting_for(rows))
+    return ExecutionView(execution, _steps(execution, rows), _metrics(execution, rows), waiting_for(execution, rows))
 
 
 def list_executions(*, actor: Actor, workflow_id: UUID, status: str | None = None) -> tuple[QuerySet[Execution], int]:
@@ -215,17 +216,10 @@ def _metrics(execution: Execution, rows: list[ExecutionStep]) -> Metrics:
         if execution.started_at
         else 0.0,
         ai_processing_time_ms=round(sum(row.ai_ms for row in rows), 3),
-        api_calls_count=sum(row.attempt for row in rows if row.node_type in OUTSIDE_CALLS),
+        api_calls_count=sum(row.attempt for row in rows if row.node_type in OUTSIDE_CALLS and row.kept_from is None),
         tokens_used=sum(row.tokens for row in rows),
         cost_estimate=float(sum(row.cost_usd for row in rows)),
     )
-
-
-def _waiting_for(rows: list[ExecutionStep]) -> dict[str, Any] | None:
-    waiting = min((row for row in rows if row.due_at is not None), key=lambda row: str(row.due_at), default=None)
-    if waiting is None:
-        return None
-    return {"reason": "retry", "node_id": waiting.node_id, "until": waiting.due_at, "last_error": waiting.error_message}
 
 
 def _figures(kept: WorkflowFigures | None, live: int, last: dt.datetime | None) -> Figures:

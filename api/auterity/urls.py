@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.auterity.views import auth, docs, executions, templates, triggers, workflows
+from api.auterity.views import again, auth, docs, effects, executions, explain, templates, triggers, workflows
 
 urlpatterns = [
     path("api/auth/register", auth.RegisterView.as_view()),
@@ -17,6 +17,10 @@ urlpatterns = [
     path("api/workflows/executions/<uuid:execution_id>", executions.ExecutionView.as_view()),
     path("api/workflows/executions/<uuid:execution_id>/cancel", executions.CancelView.as_view()),
     path("api/workflows/executions/<uuid:execution_id>/run-again", executions.RunAgainView.as_view()),
+    path("api/workflows/executions/<uuid:execution_id>/retry-plan", again.RetryPlanView.as_view()),
+    path("api/workflows/executions/<uuid:execution_id>/retry", again.RetryView.as_view()),
+    path("api/workflows/executions/<uuid:execution_id>/effects", effects.ExecutionEffectsView.as_view()),
+    path("api/workflows/executions/<uuid:execution_id>/explain", explain.ExplainView.as_view()),
     path("api/workflows/executions/<uuid:execution_id>/steps", executions.StepsView.as_view()),
     path("api/workflows/executions/<uuid:execution_id>/logs", executions.ExecutionLogsView.as_view()),
     path("api/workflows/<uuid:workflow_id>", workflows.WorkflowView.as_view()),
@@ -29,6 +33,8 @@ urlpatterns = [
     path("api/workflows/<uuid:workflow_id>/execute", executions.ExecuteView.as_view()),
     path("api/workflows/<uuid:workflow_id>/executions", executions.ExecutionsView.as_view()),
     path("api/workflows/<uuid:workflow_id>/triggers/<str:node_id>", triggers.WebhookView.as_view()),
+    path("api/effects", effects.EffectsView.as_view()),
+    path("api/effects/<int:effect_id>/settle", effects.SettleView.as_view()),
     path("api/logs", executions.LogsView.as_view()),
     path("api/logs/<uuid:log_id>", executions.LogView.as_view()),
     path("api/templates", templates.TemplatesView.as_view()),

@@ -25,6 +25,8 @@ BODY = {
     "inputs": {"a": 1},
     "definition": {"nodes": [], "edges": []},
     "parameters": {},
+    "mode": "whole",
+    "happened": True,
 }
 KEPT = ("workflows", "executions", "templates_app", "integrations", "ai", "api")
 
