@@ -103,4 +103,4 @@ class EffectKnown(DomainError):
 class EffectUnderWay(DomainError):
     kind = Kind.CONFLICT
     slug = "effect_under_way"
-    sentence = "The execution still runs and may learn by itself what became of it. Settle it when the execution asks, or has ended."
+    sentence = "The execution still runs and may yet learn what became of it. Settle it when it asks, or has ended."

@@ -1,6 +1,6 @@
 """Which recorded steps a new run may take over, found by a run in memory that is settled with what was recorded.
 
-Conditions on the way out of a kept step are evaluated anew, so changed inputs and changed edges take effect. Nothing outside happens.
+Conditions on the way out of a kept step are evaluated anew, so changed inputs and edges take effect. Nothing outside happens.
 """
 
 from __future__ import annotations

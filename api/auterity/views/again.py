@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
 from uuid import UUID
 
 from accounts.errors import NotAuthenticated
@@ -44,7 +43,7 @@ class RetryPlanView(AuterityView):
             bodies.RetryPlanBody(
                 plan_version=plan.plan_version,
                 execution_id=plan.execution_id,
-                mode=cast("bodies.RetryMode", plan.mode.value),
+                mode=plan.mode.value,
                 workflow_version=plan.workflow_version,
                 steps=[_step(each) for each in plan.steps],
                 effects_repeated=[_step(each) for each in plan.repeated],
