@@ -58,7 +58,9 @@ def chain(**config: Any) -> dict[str, Any]:
     return flow(nodes, *LINES)
 
 
-def broken(actor: Actor, calls: Calls, definition: dict[str, Any] | None = None, at: str = "b", **more: Any) -> Execution:
+def broken(
+    actor: Actor, calls: Calls, definition: dict[str, Any] | None = None, at: str = "b", **more: Any
+) -> Execution:
     """An execution that failed at one step."""
     calls.wrong[at] = Rejected("No.")
     failed = ended(start(actor, definition or chain(), **more))
@@ -147,9 +149,7 @@ def test_nothing_dangles_when_the_earlier_execution_is_gone(actor: Actor, calls:
 
 
 def test_a_failure_that_the_run_went_on_from_is_kept(actor: Actor, calls: Calls, runner: Runner) -> None:
-    definition = flow(
-        {"a": ("call", {"on_error": "route"}), "b": "call", "c": "call"}, "a.error > b", "b > c"
-    )
+    definition = flow({"a": ("call", {"on_error": "route"}), "b": "call", "c": "call"}, "a.error > b", "b > c")
     calls.wrong["a"] = Rejected("No.")
     failed = broken(actor, calls, definition, at="b")
     done = ended(retry(actor, failed))
@@ -241,7 +241,9 @@ def test_changed_inputs_reach_the_steps_that_run_and_the_beginning(actor: Actor,
 
 
 def branching(condition: str) -> dict[str, Any]:
-    made = flow({"a": "call", "small": "call", "big": "call", "end": "call"}, "a > small", "a > big", "small > end", "big > end")
+    made = flow(
+        {"a": "call", "small": "call", "big": "call", "end": "call"}, "a > small", "a > big", "small > end", "big > end"
+    )
     for edge in made["edges"][:2]:
         edge["condition"] = condition if edge["target_node_id"] == "big" else f"!({condition})"
     return made
@@ -274,7 +276,9 @@ def test_a_condition_that_fails_on_the_new_inputs_refuses_the_request(
     assert Execution.unscoped.count() == 1
 
 
-def test_inputs_that_are_too_large_are_refused_and_nothing_is_stored(actor: Actor, calls: Calls, runner: Runner) -> None:
+def test_inputs_that_are_too_large_are_refused_and_nothing_is_stored(
+    actor: Actor, calls: Calls, runner: Runner
+) -> None:
     failed = broken(actor, calls)
     with pytest.raises(InvalidInput):
         retry(actor, failed, Wish(Mode.FAILED, inputs={"big": "x" * (1024 * 1024)}))
@@ -285,12 +289,12 @@ def test_inputs_that_are_too_large_are_refused_and_nothing_is_stored(actor: Acto
 
 
 def changed(actor: Actor, workflow: Workflow, definition: dict[str, Any]) -> None:
-    workflows.update_workflow(
-        actor=actor, workflow_id=workflow.id, change=WorkflowChange(definition=definition)
-    )
+    workflows.update_workflow(actor=actor, workflow_id=workflow.id, change=WorkflowChange(definition=definition))
 
 
-def test_on_the_newest_version_a_step_with_other_settings_runs_again(actor: Actor, calls: Calls, runner: Runner) -> None:
+def test_on_the_newest_version_a_step_with_other_settings_runs_again(
+    actor: Actor, calls: Calls, runner: Runner
+) -> None:
     workflow = save(actor, chain(a="one"))
     failed = broken(actor, calls, workflow, at="c")  # type: ignore[arg-type]
     changed(actor, workflow, chain(a="two"))

@@ -155,7 +155,9 @@ class Hands:
 
     def __init__(self, execution: Execution) -> None:
         make_due(execution)
-        [held] = claims.claim(owner="w", limit=1, lease=30.0) or claims.claim(owner="w", limit=1, lease=30.0, suspect=True)
+        [held] = claims.claim(owner="w", limit=1, lease=30.0) or claims.claim(
+            owner="w", limit=1, lease=30.0, suspect=True
+        )
         plan = plan_of(held.version_id)
         about = {"execution": {"id": str(held.id)}, "workflow": plan.workflow, "organization": plan.organization}
         self.active = Active.take_up(held, plan.graph, about, gateway.ports_of(held.organization_id))
@@ -262,7 +264,9 @@ def test_what_is_a_few_words(config: Any, what: str) -> None:
     assert effects.what_of(ExecutionStep(input_data=config, node_type="some-type")) == what
 
 
-def test_mails_and_calls_have_receipts(actor: Actor, settings: Any, tmp_path: Any, receiver: Any, start_runner: Any) -> None:
+def test_mails_and_calls_have_receipts(
+    actor: Actor, settings: Any, tmp_path: Any, receiver: Any, start_runner: Any
+) -> None:
     settings.OUTBOX_DIR = tmp_path
     receiver.expect_request("/orders").respond_with_data("{}", 201, {"Location": "/orders/5", "X-Request-Id": "r1"})
     nodes = {

@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
 RetryMode = TypeAliasType("RetryMode", Literal["whole", "failed", "from"])
+PlannedAction = TypeAliasType("PlannedAction", Literal["run", "keep", "skip_unknown"])
+PlannedEffect = TypeAliasType("PlannedEffect", Literal["none", "repeats", "first_time"])
 RetryVersion = TypeAliasType("RetryVersion", Literal["same", "newest"])
 
 
@@ -37,9 +39,9 @@ class PlannedStepBody(BaseModel):
     node_id: str
     node_name: str
     node_type: str
-    action: Literal["run", "keep", "skip_unknown"]
+    action: PlannedAction
     reason: str
-    effect: Literal["none", "repeats", "first_time"]
+    effect: PlannedEffect
     effect_id: int | None
     effect_state: str
     receipt: str
