@@ -130,7 +130,7 @@ def _line(step: StepView, execution: Execution, now: dt.datetime) -> StepLine:
             colour=markup.COLOURS.get(status, "neutral"),
             title=f"{markup.span(after)} after the start, for {markup.span(seconds)}",
         )
-        if began
+        if began and step.kept_from is None
         else SafeString("")
     )
     return StepLine(

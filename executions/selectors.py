@@ -56,6 +56,7 @@ class StepView:
     started_at: dt.datetime | None = None
     completed_at: dt.datetime | None = None
     due_at: dt.datetime | None = None
+    kept_from: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +207,7 @@ def _step(row: ExecutionStep, arrived: Any) -> StepView:
         started_at=row.started_at,
         completed_at=row.completed_at,
         due_at=row.due_at,
+        kept_from=row.kept_from,
     )
 
 

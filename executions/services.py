@@ -97,10 +97,15 @@ def run_again(*, actor: Actor, execution_id: UUID) -> Execution:
 
 def accept(execution: Execution) -> None:
     """Store a run of the version that it names, in the caller's transaction. Raises `InvalidInput`, `WorkflowInactive`."""
-    _check_input("input_data", execution.input_data)
-    _check_input("context", execution.context)
+    check_inputs(execution.input_data, execution.context)
     _insert(execution, _timeout_of(execution.version_id))
     publish(ExecutionAccepted(execution.id))
+
+
+def check_inputs(inputs: dict[str, Any], context: dict[str, Any]) -> None:
+    """Raises `InvalidInput` for what is too large, or cannot be kept."""
+    _check_input("input_data", inputs)
+    _check_input("context", context)
 
 
 def wait_for_end(*, actor: Actor, execution_id: UUID, seconds: float) -> Execution:

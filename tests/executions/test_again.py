@@ -14,9 +14,9 @@ from auterity.kernel.errors import InvalidInput
 from engine.node import Done, Effect, Failed, Outcome
 from engine.ports import Rejected, Unknown, Usage
 from executions import again, effects, services
-from executions.again import Mode, RetryPlan, Wish
 from executions.errors import EffectsUnknown, ExecutionLive, ExecutionNotFound, PlanStale, RetryRefused
 from executions.models import Execution, ExecutionStep, LogKind
+from executions.retry_plan import Mode, RetryPlan, Wish
 from executions.runner import Runner
 from tests.executions.support import ended, flow, fresh, lines_of, person, save, start, steps_of, until
 from workflows import services as workflows

@@ -12,9 +12,9 @@ from auterity.kernel.access import Actor
 from engine.node import Done, Effect, Outcome
 from engine.ports import Unavailable, Unknown
 from executions import again, effects, questions
-from executions.again import Mode, Wish
 from executions.errors import EffectsUnknown
 from executions.models import LIVE, Execution, OpenQuestion
+from executions.retry_plan import Mode, Wish
 from tests.executions.support import fresh, registered, save, start, steps_of
 from tests.executions.test_effects import Hands, flow
 

@@ -12,8 +12,8 @@ from api.auterity.views.executions import accepted
 from api.base import Answer, Call, operation
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from executions import again
-from executions.again import Mode, PlannedStep, Wish
 from executions.errors import EffectsUnknown, ExecutionLive, ExecutionNotFound, PlanStale, RetryRefused
+from executions.retry_plan import Mode, PlannedStep, Wish
 from workflows.errors import WorkflowInactive, WorkflowNotFound
 
 REFUSALS = (
