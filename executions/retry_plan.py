@@ -177,7 +177,7 @@ class Planning:
             return set()
         stored = WorkflowVersion.objects.of(self.earlier.organization_id)
         versions = stored.filter(id__in=(self.version_id, self.earlier.version_id)).values_list("id", "definition")
-        raw = {identity: {each["id"]: each for each in definition["nodes"]} for identity, definition in versions}
+        raw = {key: {str(each["id"]): each for each in definition["nodes"]} for key, definition in versions}
         before, after = raw[self.earlier.version_id], raw[self.version_id]
         changed = {
             node.id
