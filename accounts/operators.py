@@ -23,6 +23,8 @@ from unfold.contrib.filters.forms import AutocompleteDropdownForm
 from unfold.paginator import InfinitePaginator as UncountedPaginator
 from unfold.views import ChangeList
 
+from auterity.kernel.models import first_id_of
+
 SEARCHED = 20_000  # newest rows a text search looks at
 
 _FILTER = "operators/filter.html"
@@ -136,11 +138,6 @@ def key_range(text: str) -> tuple[UUID, UUID] | None:
     if len(digits) < 32 and not digits.startswith("01"):  # Ids begin with the time: 01 until the year 2527.
         return None
     return UUID(digits.ljust(32, "0")), UUID(digits.ljust(32, "f"))
-
-
-def first_id_of(moment: dt.datetime) -> UUID:
-    """The smallest id a row made at this moment can have: what `created_at >= moment` costs with an index."""
-    return UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)
 
 
 class _AutocompleteForm(AutocompleteDropdownForm):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from accounts import markup
-from accounts.operators import AutocompleteFilter, CreatedFilter, RecordAdmin
-from ai.models import AiUsage
+from accounts.operators import AutocompleteFilter, CreatedFilter, KeptAdmin, RecordAdmin
+from ai.models import AiUsage, CustomModel
 
 
 @admin.register(AiUsage)
@@ -44,3 +45,20 @@ class AiUsageAdmin(RecordAdmin):
         if usage.execution_id is None:
             return markup.NOTHING
         return markup.link_to("executions", "execution", usage.execution_id, markup.short_id(usage.execution_id))
+
+
+@admin.register(CustomModel)
+class CustomModelAdmin(KeptAdmin):
+    """Models that organizations registered. Operators can switch a version off."""
+
+    list_display = ("model_id", "version", "organization", "is_active", "created_at")
+    list_filter = ("is_active", ("organization", AutocompleteFilter))
+    list_filter_submit = True
+    list_select_related = ("organization",)
+    search_fields = ("model_id", "version")
+    ordering = ("model_id", "-id")
+    fields: Any = ("model_id", "version", "organization", "description", "is_active", "connection", "created_at", "id")
+    readonly_fields = ("model_id", "version", "organization", "description", "connection", "created_at", "id")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False

@@ -1,10 +1,10 @@
-"""The ledger of AI calls."""
+"""The ledger of AI calls, and the models of the organizations' own."""
 
 from __future__ import annotations
 
 from django.db import models
 
-from auterity.kernel.models import Identified
+from auterity.kernel.models import Identified, JsonText, Timestamped
 from auterity.kernel.tenancy import TenantOwned
 
 
@@ -28,3 +28,29 @@ class AiUsage(TenantOwned, Identified):
 
     def __str__(self) -> str:
         return f"{self.provider} {self.model}"
+
+
+class CustomModel(TenantOwned, Timestamped):
+    """One version of a model that an organization registered (000, "Custom AI Model Integration").
+
+    It is asked through its connection, which holds the address and the key; without one it can no longer be asked.
+    """
+
+    model_id = models.CharField(max_length=100)
+    version = models.CharField(max_length=50)
+    description = models.TextField(null=True, blank=True)
+    metadata = JsonText(null=True, blank=True)
+    is_active = models.BooleanField(default=True)
+    connection = models.ForeignKey(
+        "integrations.Connection", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    class Meta:
+        db_table = "custom_models"
+        default_manager_name = "unscoped"
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "model_id", "version"], name="custom_models_version")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model_id} {self.version}"

@@ -1,13 +1,18 @@
-"""Reading: which model answers, and which models there are."""
+"""Reading: which model answers, which models there are, and those of the organization's own."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 
+from ai.errors import CustomModelNotFound
+from ai.models import CustomModel
 from ai.priced import Priced
 from ai.pricing import PRICES
+from auterity.kernel.access import Actor, Permission, require
 from engine.ports import LlmPort
 from integrations.registry import PROVIDERS
 
@@ -51,3 +56,20 @@ def known_models() -> list[KnownModel]:
         openai[settings.DEFAULT_MODEL] = KnownModel(settings.DEFAULT_MODEL, provider, model_configured())
     offline = KnownModel("offline-rules-1", "offline", True)
     return sorted([*openai.values(), offline], key=lambda each: each.id)
+
+
+def list_custom_models(*, actor: Actor) -> QuerySet[CustomModel]:
+    """The organization's own models, newest version of each first."""
+    require(actor, Permission.AI_PROCESS)
+    return CustomModel.objects.of(actor).select_related("connection").order_by("model_id", "-id")
+
+
+def custom_model(*, organization_id: UUID, model_id: str, version: str = "") -> CustomModel:
+    """One active version; without `version` the newest registered. Raises `CustomModelNotFound`."""
+    rows = (
+        CustomModel.objects.of(organization_id).select_related("connection").filter(model_id=model_id, is_active=True)
+    )
+    found = (rows.filter(version=version) if version else rows).order_by("-id").first()
+    if not isinstance(found, CustomModel):
+        raise CustomModelNotFound(model_id, version)
+    return found

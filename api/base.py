@@ -13,11 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ClassVar, Generic, TypeVar, cast
+from uuid import UUID
 
 import orjson
 import structlog
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from pydantic import BaseModel
 from rest_framework.authentication import BaseAuthentication
@@ -45,12 +48,13 @@ IDEMPOTENCY_HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a view answers: a pydantic model (or plain JSON) and a status."""
+    """What a view answers: a pydantic model (or plain JSON) and a status; or a whole response of bytes."""
 
     body: Any
     status: int = 200
     headers: dict[str, str] | None = None
     sparse: bool = False  # leave out the keys that were not set
+    media: str | None = None  # what an already written body (bytes) is; the view's renderer sends it as it stands
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ def operation(
             key = request.headers.get("Idempotency-Key", "") if creates and isinstance(call.actor, Actor) else ""
             if key:
                 return _once(view, call, key, lambda: method(view, call, **ids))
-            return _respond(method(view, call, **ids))
+            response: Response = _respond(method(view, call, **ids))
+            return response
 
         about = described_by(method, description)
         tag = method.__module__.rpartition(".")[2]
@@ -186,13 +191,15 @@ def _body(request: Request, model: type[BaseModel] | None) -> Any:
     return model.model_validate(request.data)
 
 
-def _respond(answer: Answer) -> Response:
+def _respond(answer: Answer) -> Any:
+    if isinstance(answer.body, HttpResponseBase):  # Bytes, which no renderer touches.
+        return answer.body
     body = (
         answer.body.model_dump(mode="json", by_alias=True, exclude_unset=answer.sparse)
         if isinstance(answer.body, BaseModel)
         else answer.body
     )
-    return Response(body, status=answer.status, headers=answer.headers)
+    return Response(body, status=answer.status, headers=answer.headers, content_type=answer.media)
 
 
 def _once(view: DialectView, call: Call[Any], key: str, act: Callable[[], Answer]) -> Response:
@@ -201,7 +208,7 @@ def _once(view: DialectView, call: Call[Any], key: str, act: Callable[[], Answer
         raise InvalidInput([FieldProblem("Idempotency-Key", "This may have at most 255 characters.")])
     request = call.request
     digest = hashlib.sha256(
-        orjson.dumps([request.method, request.path_info, request.data], option=orjson.OPT_SORT_KEYS)
+        orjson.dumps([request.method, request.get_full_path(), request.data], option=orjson.OPT_SORT_KEYS)
     )
     # A key is one person's: somebody else's first answer would show what its reader may not see.
     endpoint = f"{call.actor.user_id} {request.method} {request.path_info}"[:200]
@@ -224,6 +231,12 @@ def _once(view: DialectView, call: Call[Any], key: str, act: Callable[[], Answer
     if first.request_hash != digest.hexdigest():
         raise IdempotencyMismatch
     return Response(first.body, status=first.status, headers={"Idempotent-Replayed": "true"})
+
+
+def forgotten_answers(organization_id: UUID, now: dt.datetime) -> QuerySet[IdempotencyRecord]:
+    """Answers that no key gets any more."""
+    rows: QuerySet[IdempotencyRecord] = IdempotencyRecord.objects.of(organization_id)
+    return rows.filter(created_at__lt=now - dt.timedelta(hours=IDEMPOTENCY_HOURS))
 
 
 def no_such_path(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

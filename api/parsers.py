@@ -10,6 +10,7 @@ from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 
 from api.problems import BodyTooLarge, MalformedBody
+from workflows.yaml_text import UnreadableYaml, read_yaml
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 MAX_DEPTH = 64
@@ -29,6 +30,26 @@ class JsonParser(BaseParser):
 
 class VendorJsonParser(JsonParser):
     media_type = "application/vnd.auterity.v1+json"
+
+
+class YamlParser(BaseParser):
+    """YAML that says what JSON can say: no tags, no anchors, no aliases."""
+
+    media_type = "application/yaml"
+
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:
+        raw = stream.read(MAX_BODY_BYTES + 1)
+        if len(raw) > MAX_BODY_BYTES:
+            raise BodyTooLarge(f"The request body may have {MAX_BODY_BYTES:,} bytes.")
+        try:
+            value = read_yaml(raw.decode())
+        except UnicodeDecodeError as error:
+            raise MalformedBody("The request body is not UTF-8.") from error
+        except UnreadableYaml as error:
+            raise MalformedBody(f"The request body cannot be read as YAML. {error}") from error
+        if _holds_nul(value):
+            raise MalformedBody("The request body holds a NUL character.")
+        return value
 
 
 def read_json(raw: bytes) -> Any:
@@ -89,6 +110,18 @@ class JsonRenderer(BaseRenderer):
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         return b"" if data is None else orjson.dumps(data)
+
+
+class WrittenRenderer(JsonRenderer):
+    """Sends a body that is written already as it stands; a refusal is JSON as ever."""
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        return data if isinstance(data, bytes) else super().render(data)
+
+
+class WrittenYamlRenderer(WrittenRenderer):
+    media_type = "application/yaml"
+    format = "yaml"
 
 
 class VendorJsonRenderer(JsonRenderer):

@@ -29,7 +29,8 @@ _TYPES: dict[str, Any] = {
     "boolean": OpenApiTypes.BOOL,
     "string": OpenApiTypes.STR,
 }
-_STATUS_TEXT = {200: "OK", 201: "Created", 202: "Accepted", 204: "No content"}
+_STATUS_TEXT = {200: "OK", 201: "Created", 202: "Accepted", 204: "No content", 206: "A part", 304: "Not changed"}
+_BYTES = "application/octet-stream"
 _COLLECTION_VERBS = {"get": "list", "post": "create"}
 _ITEM_VERBS = {"get": "get", "put": "update", "patch": "patch", "delete": "delete"}
 
@@ -95,9 +96,12 @@ def _documentation(declared: Operation, name: str, dialect: Dialect, *, public: 
     }
 
 
-def _answers(answers: dict[int, Any]) -> dict[int, OpenApiResponse]:
+def _answers(answers: dict[int, Any]) -> dict[Any, OpenApiResponse]:
+    """By status; bytes by status and media type."""
     return {
-        status: OpenApiResponse(model, description=_STATUS_TEXT.get(status, "Done"))
+        (status, _BYTES) if model is bytes else status: OpenApiResponse(
+            OpenApiTypes.BINARY if model is bytes else model, description=_STATUS_TEXT.get(status, "Done")
+        )
         for status, model in sorted(answers.items())
     }
 

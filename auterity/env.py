@@ -31,6 +31,9 @@ class Environment:
     openai_model: str  # AUTERITY_DEFAULT_MODEL: the model used when a node names none
     smtp_url: str  # AUTERITY_SMTP_URL: smtp://user:password@host:port, smtp+tls:// or smtps://
     mail_from: str  # AUTERITY_MAIL_FROM
+    files_gigabytes: int  # AUTERITY_FILES_GB: how much room one organization's files may take, in GiB
+    sms_url: str  # AUTERITY_SMS_URL: twilio://SID:TOKEN@?from=+15125550100 or messagebird://:KEY@?from=NAME
+    sqlite_dir: str  # AUTERITY_SQLITE_DIR: the folder whose SQLite files connections may open; empty = none may
     egress_allow: list[str]  # AUTERITY_EGRESS_ALLOW: hosts or networks that outgoing calls may reach although private
     cors_origins: list[str]  # AUTERITY_CORS_ORIGINS: browser origins that may call the API
 
@@ -53,6 +56,9 @@ def read() -> Environment:
         openai_model=_read.str("AUTERITY_DEFAULT_MODEL", ""),
         smtp_url=_read.str("AUTERITY_SMTP_URL", ""),
         mail_from=_read.str("AUTERITY_MAIL_FROM", "Auterity <no-reply@auterity.local>"),
+        files_gigabytes=_read.int("AUTERITY_FILES_GB", 20),
+        sms_url=_read.str("AUTERITY_SMS_URL", ""),
+        sqlite_dir=_read.str("AUTERITY_SQLITE_DIR", ""),
         egress_allow=_read.list("AUTERITY_EGRESS_ALLOW", default=[]),
         cors_origins=_read.list("AUTERITY_CORS_ORIGINS", default=[]),
     )

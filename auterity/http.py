@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import IO, Any
 
@@ -20,17 +20,24 @@ from django.core.handlers.base import BaseHandler
 from django.core.signals import request_started
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
+from django.utils import timezone
 
+from accounts import tokens
+from accounts.tokens import TokenKind
 from api.base import refused
+from api.uploads import ENVELOPE_BYTES
+from auterity.kernel.errors import DomainError
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
+PIECE_BYTES = 256 * 1024
+UPLOADS = ("POST", "/api/files")
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
 
 class ThreadedHandler(ASGIHandler):
-    """Bodies are received before and answered after the hop, whole; nothing here streams for minutes."""
+    """Bodies are received whole before the hop, large ones on disk; answers are sent whole, files a piece at a time."""
 
     def __init__(self) -> None:
         BaseHandler.__init__(self)
@@ -39,22 +46,35 @@ class ThreadedHandler(ASGIHandler):
 
     async def __call__(self, scope: Message, receive: Any, send: Send) -> None:
         try:
-            body = await self.read_body(_bounded(receive))
+            most = _most(scope)
+            body = None if _announced(scope) > most else await self.read_body(_bounded(receive, most))
         except RequestAborted:
             return
         except RequestDataTooBig:
             body = None
+        loop = asyncio.get_running_loop()
         try:
-            loop = asyncio.get_running_loop()
-            status, headers, content = await loop.run_in_executor(self._threads, self._answer, scope, body)
+            response = await loop.run_in_executor(self._threads, self._answer, scope, body)
         finally:
             if body is not None:
                 body.close()
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": content})
+        start = {"type": "http.response.start", "status": response.status_code, "headers": _headers(response)}
+        if not response.streaming:
+            await send(start)
+            await send({"type": "http.response.body", "body": response.content})
+            return
+        try:
+            await send(start)
+            pieces = iter(response)
+            while piece := await loop.run_in_executor(self._threads, _piece_of, pieces):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            # The storage is let go of on a thread too, also when the client has hung up.
+            await asyncio.shield(loop.run_in_executor(self._threads, response.close))
 
-    def _answer(self, scope: Message, body: IO[bytes] | None) -> tuple[int, list[tuple[bytes, bytes]], bytes]:
-        """Status, headers and content. Without a body, it was larger than anything here takes."""
+    def _answer(self, scope: Message, body: IO[bytes] | None) -> Any:
+        """The response, closed unless it streams. Without a body, it was larger than anything at this address takes."""
         set_script_prefix(get_script_prefix(scope))
         request_started.send(sender=self.__class__, scope=scope)
         request, unreadable = self.create_request(scope, body or io.BytesIO())
@@ -66,22 +86,55 @@ class ThreadedHandler(ASGIHandler):
         else:
             response = self.get_response(request)
         response._handler_class = self.__class__  # Django's handlers set it; `close` signals by it.
-        try:
-            content = b"".join(response)
-            return response.status_code, _headers(response), content
-        finally:
+        if not response.streaming:
             response.close()
+        return response
 
 
-def _bounded(receive: Callable[[], Awaitable[Message]]) -> Callable[[], Awaitable[Message]]:
-    """The same messages, until their bodies add up to more than any of our parsers takes."""
+def _piece_of(pieces: Iterator[bytes]) -> bytes:
+    """What comes next, some 256 KiB: static files come in pieces too small for a hop each. b"" at the end."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= PIECE_BYTES:
+            break
+    return b"".join(held)
+
+
+def _most(scope: Message) -> int:
+    """Bytes of a body at this address. Only who brings a token of ours may send a file; whose it is is seen later."""
+    headers = dict(scope["headers"])
+    if (scope["method"], scope["path"].rstrip("/")) == UPLOADS and _has_token(headers.get(b"authorization", b"")):
+        return int(settings.ARTEFACTS["max_upload_bytes"]) + ENVELOPE_BYTES
+    return MAX_BODY_BYTES
+
+
+def _has_token(header: bytes) -> bool:
+    scheme, _, token = header.decode("latin-1").partition(" ")
+    try:
+        tokens.read(token.strip(), TokenKind.ACCESS, now=timezone.now())
+    except DomainError:
+        return False
+    return scheme.lower() == "bearer"
+
+
+def _announced(scope: Message) -> int:
+    """Bytes of the body by its header: what is too much is refused before any of it is taken."""
+    length = dict(scope["headers"]).get(b"content-length", b"")
+    return int(length) if length.isdigit() and len(length) < 20 else 0
+
+
+def _bounded(receive: Callable[[], Awaitable[Message]], most: int) -> Callable[[], Awaitable[Message]]:
+    """The same messages, until their bodies add up to more than is taken."""
     received = 0
 
     async def counted() -> Message:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > MAX_BODY_BYTES:
+        if received > most:
             raise RequestDataTooBig
         return message
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from enum import Enum
 from typing import Any
@@ -46,6 +46,12 @@ class Scope:
     item: Any = MISSING
     index: int | Missing = MISSING
 
+    def over(self, names: Mapping[str, Any]) -> Scope:
+        """The same with some names over it: `item` and `index` as they are, others over the inputs."""
+        own = {name: value for name, value in names.items() if name in ("item", "index")}
+        others = {name: value for name, value in names.items() if name not in own}
+        return replace(self, inputs={**self.inputs, **others} if others else self.inputs, **own)
+
 
 def find(reference: Reference, scope: Scope) -> Any:
     """The value the reference leads to, or MISSING."""
@@ -53,7 +59,8 @@ def find(reference: Reference, scope: Scope) -> Any:
     value = getattr(scope, root) if root in FIXED else step_into(scope.inputs, root)
     for segment in reference.segments:
         value = step_into(value, segment)
-    return value
+    # A mapping that reads its values when asked is read whole where an expression means the whole.
+    return dict(value) if isinstance(value, Mapping) and type(value) is not dict else value
 
 
 def step_into(value: Any, segment: Segment) -> Any:

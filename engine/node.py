@@ -167,6 +167,7 @@ class NodeType:
     eager: Callable[[Any], bool] | None = None
     narrows: Callable[[Any], Effect] | None = None
     starts_runs: bool = False
+    sample: Callable[[Any], Any] | None = None
 
     def effect_of(self, config: NodeConfig) -> Effect:
         """What repeating this very step would mean: a configuration may do less than its type can."""
@@ -194,6 +195,7 @@ def node(
     eager: Callable[[_AnyConfig], bool] | None = None,
     narrows: Callable[[_AnyConfig], Effect] | None = None,
     starts_runs: bool = False,
+    sample: Callable[[_AnyConfig], Any] | None = None,
 ) -> Callable[[Callable[[_AnyConfig, Step], Outcome]], Callable[[_AnyConfig, Step], Outcome]]:
     """Register a node type.
 
@@ -203,6 +205,7 @@ def node(
     that is `eager` for its configuration runs as soon as the first way arrives. A node that may wait has `resume`: it goes on
     with the same configuration and says anew what comes of it. `narrows` tells the effect of a configuration that does less
     than the type can, such as a query that only reads.
+    `sample` makes up what a step would come to, for trying out without the outside: an output, or `Done` with a port.
 
     Raises `engine.registry.DuplicateNode` when the name or an alias is taken.
     """
@@ -228,6 +231,7 @@ def node(
                 eager=eager,
                 narrows=narrows,
                 starts_runs=starts_runs,
+                sample=sample,
             )
         )
         return run

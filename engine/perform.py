@@ -60,7 +60,7 @@ class RunningStep:
         self.context = self.scope.context
 
     def evaluate(self, expression: str, **names: Any) -> Any:
-        scope = replace(self.scope, inputs={**self.scope.inputs, **names}) if names else self.scope
+        scope = self.scope.over(names) if names else self.scope
         return compile_expression(expression).evaluate(scope)
 
     def render(self, template: str, data: Mapping[str, Any], escape: Callable[[str], str] | None = None) -> str:

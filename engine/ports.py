@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from engine.waiting import Person
+from engine.house_ports import FilesPort, PeoplePort, RunsPort
 
 
 class PortFailure(Exception):
@@ -105,6 +105,42 @@ class EmailPort(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Sms:
+    """One text message. `to` is E.164; `sender` a number, a name or empty for the provider's own; `media_urls` are pictures.
+
+    `asked_at` is when the step began (RFC 3339): a look-up by a provider without keys searches from there on.
+    """
+
+    key: str
+    to: str
+    text: str
+    sender: str = ""
+    media_urls: Sequence[str] = ()
+    asked_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SmsReceipt:
+    """`status` is queued, sent, delivered or failed; `cost` is in `currency` and None where the provider has not said it yet."""
+
+    message_id: str
+    status: str
+    provider: str
+    cost: float | None = None
+    currency: str = ""
+
+
+class SmsPort(Protocol):
+    def send(self, sms: Sms, *, timeout: float) -> SmsReceipt:
+        """Send once. Raises Rejected, Unavailable or Unknown."""
+        ...
+
+    def find(self, sms: Sms, *, timeout: float) -> SmsReceipt | None:
+        """The receipt of an earlier send; None where it surely was not sent. Raises Unknown if it can't tell."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class MessageTemplate:
     """A stored message that `email-sender` names by `template` (001). Its texts may hold `{{ }}` of `template_data`."""
 
@@ -121,8 +157,16 @@ class MessagesPort(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Image:
+    """A picture that was checked and made small enough to be shown to a model."""
+
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
-    """One request to a language model. `schema` asks for an object of that JSON Schema.
+    """One request to a language model, about `images` if there are any. `schema` asks for an object of that JSON Schema.
 
     `task`, `labels` and `fields` are hints (summarize, classify, extract, draft, free) that the offline provider follows
     and that others receive as part of the instruction.
@@ -138,6 +182,7 @@ class Prompt:
     task: str = "free"
     labels: Sequence[str] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
+    images: Sequence[Image] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,21 +227,75 @@ class HttpPort(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Who may answer: people by name, and roles any holder of which may. `holders` are who they are now."""
+class Query:
+    """One SQL statement. A map of `parameters` fills `:name`, a list fills `?` in order; values never become SQL.
 
-    people: Sequence[Person]
-    roles: Sequence[str]
-    holders: Sequence[Person]
+    At most `max_rows` rows come back. Without `write` the statement runs in a read-only transaction.
+    """
+
+    sql: str
+    parameters: Mapping[str, Any] | Sequence[Any] = ()
+    max_rows: int = 1000
+    write: bool = False
 
 
-class PeoplePort(Protocol):
-    def resolve(self, asked: Sequence[str]) -> Asked:
-        """E-mail addresses and names of roles. Raises Rejected for a text that is neither."""
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What came back, as JSON values. `affected` is how many rows a write changed, None for a read."""
+
+    rows: Sequence[Mapping[str, Any]]
+    truncated: bool = False
+    affected: int | None = None
+
+
+class DatabasePort(Protocol):
+    def query(self, query: Query, *, timeout: float) -> Rows:
+        """Run once. Raises Rejected, Unavailable, TimedOut or, where a write was sent and no answer came, Unknown."""
         ...
 
-    def link(self, key: str, person: Person) -> str:
-        """Where this person, who need not sign in, answers the question of the step with this key."""
+
+class ConnectionsPort(Protocol):
+    """Stored connections of the organization, by id. Each raises Rejected for an id that is no connection of that kind."""
+
+    def email(self, connection_id: str) -> EmailPort: ...
+
+    def sms(self, connection_id: str) -> SmsPort: ...
+
+    def llm(self, connection_id: str) -> LlmPort: ...
+
+    def http(self, connection_id: str) -> HttpPort:
+        """Its calls may give a path instead of a whole URL; the credential goes to the connection's own origin only."""
+        ...
+
+    def database(self, connection_id: str) -> DatabasePort: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Inference:
+    """One question to a model of the organization's own. Without a `version` the newest active one answers."""
+
+    key: str
+    model_id: str
+    version: str = ""
+    input: Mapping[str, Any] = field(default_factory=dict)
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """000, CustomModelResponse; `usage.duration_ms` is its processing_time_ms."""
+
+    model_id: str
+    version: str
+    output: Mapping[str, Any]
+    confidence_score: float | None
+    metadata: Mapping[str, Any] | None
+    usage: Usage
+
+
+class ModelsPort(Protocol):
+    def infer(self, inference: Inference, *, timeout: float) -> Inferred:
+        """Raises Rejected or Unavailable."""
         ...
 
 
@@ -208,4 +307,9 @@ class Ports:
     messages: MessagesPort
     llm: LlmPort
     http: HttpPort
+    sms: SmsPort
+    connections: ConnectionsPort
+    models: ModelsPort
     people: PeoplePort
+    runs: RunsPort
+    files: FilesPort

@@ -9,11 +9,12 @@ run costs O(steps).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from engine.expression_scope import MISSING, Missing
 from engine.expressions import ExpressionError, Scope
 from engine.graph import Edge, Graph, Node
 from engine.node import ERROR, Done, Failed
@@ -58,7 +59,8 @@ class Past:
 class Run:
     """The progress of one execution through its graph.
 
-    `about` gives the names execution, workflow and organization in expressions.
+    `about` gives the names execution, workflow and organization in expressions; `item` and `index` exist inside map.
+    `outputs` may hold the recorded outputs already, in a mapping that reads large ones only when they are asked for.
     """
 
     def __init__(
@@ -68,13 +70,19 @@ class Run:
         context: Mapping[str, Any],
         about: Mapping[str, Mapping[str, Any]],
         past: Iterable[Past] = (),
+        *,
+        outputs: MutableMapping[str, Any] | None = None,
+        item: Any = MISSING,
+        index: int | Missing = MISSING,
     ) -> None:
         self.graph = graph
         self.inputs = {**graph.defaults, **inputs} if graph.defaults else inputs
-        self.outputs: dict[str, Any] = {}
+        self.outputs: MutableMapping[str, Any] = {} if outputs is None else outputs
         self.failure: tuple[Node, Failed] | None = None
         self._context = context
         self._about = about
+        self._item = item
+        self._index = index
         self._states = [State.IDLE] * len(graph.nodes)
         self._unsettled = [len(node.incoming) for node in graph.nodes]
         self._arrived: list[dict[str, None]] = [{} for _ in graph.nodes]  # ids of the taken edges, first come first
@@ -152,6 +160,8 @@ class Run:
             workflow=self._about["workflow"],
             organization=self._about["organization"],
             now=now,
+            item=self._item,
+            index=self._index,
         )
 
     def is_held(self, node: Node) -> bool:
@@ -251,7 +261,8 @@ class Run:
         if past.failed:
             self._fail(node, Failed("recorded", ""))
             return
-        self.outputs[node.id] = past.output
+        if node.id not in self.outputs:
+            self.outputs[node.id] = past.output
         self._leave(node, past.port, None if past.taken is None else frozenset(past.taken))
 
 

@@ -8,26 +8,39 @@ Nothing is rendered on the way: a test gives the configuration as it is after re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import io
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.expression_values import as_text
 from engine.expressions import Scope, compile_expression, compile_template
+from engine.house_ports import Asked, EndedRun, FileReader, NewRun, RunCounts, StoredFile
 from engine.node import Failed, Outcome
 from engine.perform import check_rendered
 from engine.ports import (
-    Asked,
     Completion,
+    DatabasePort,
+    EmailPort,
     HttpAnswer,
     HttpCall,
+    HttpPort,
+    Inference,
+    Inferred,
+    LlmPort,
     Mail,
     MailReceipt,
     MessageTemplate,
     NotConfigured,
     Ports,
     Prompt,
+    Query,
     Rejected,
+    Rows,
+    Sms,
+    SmsPort,
+    SmsReceipt,
     Usage,
 )
 from engine.registry import NODES
@@ -107,6 +120,121 @@ class ScriptedHttp:
         return answer
 
 
+@dataclass(slots=True)
+class RecordingSms:
+    """An `SmsPort` that keeps what it was given in `sent`. `failures` are raised first, one a call."""
+
+    failures: list[Exception] = field(default_factory=list)
+    sent: list[Sms] = field(default_factory=list)
+
+    def send(self, sms: Sms, *, timeout: float) -> SmsReceipt:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.sent.append(sms)
+        return SmsReceipt(f"SM-{sms.key}", "queued", "memory")
+
+    def find(self, sms: Sms, *, timeout: float) -> SmsReceipt | None:
+        return next(
+            (SmsReceipt(f"SM-{each.key}", "queued", "memory") for each in self.sent if each.key == sms.key), None
+        )
+
+
+@dataclass(slots=True)
+class ScriptedDatabase:
+    """A `DatabasePort` that gives its `answers` in turn and keeps the `queries`."""
+
+    answers: list[Rows | Exception] = field(default_factory=list)
+    queries: list[Query] = field(default_factory=list)
+
+    def query(self, query: Query, *, timeout: float) -> Rows:
+        self.queries.append(query)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+@dataclass(slots=True)
+class MemoryConnections:
+    """A `ConnectionsPort` over a map of id to port; a test puts each under the kind it is."""
+
+    ports: Mapping[str, Any] = field(default_factory=dict)
+
+    def _get(self, connection_id: str) -> Any:
+        if connection_id not in self.ports:
+            raise Rejected("There is no such connection. Choose one of this organization's connections.")
+        return self.ports[connection_id]
+
+    def email(self, connection_id: str) -> EmailPort:
+        port: EmailPort = self._get(connection_id)
+        return port
+
+    def sms(self, connection_id: str) -> SmsPort:
+        port: SmsPort = self._get(connection_id)
+        return port
+
+    def llm(self, connection_id: str) -> LlmPort:
+        port: LlmPort = self._get(connection_id)
+        return port
+
+    def http(self, connection_id: str) -> HttpPort:
+        port: HttpPort = self._get(connection_id)
+        return port
+
+    def database(self, connection_id: str) -> DatabasePort:
+        port: DatabasePort = self._get(connection_id)
+        return port
+
+
+@dataclass(slots=True)
+class ScriptedModels:
+    """A `ModelsPort` that gives its `answers` in turn and keeps the `asked`."""
+
+    answers: list[Inferred | Exception] = field(default_factory=list)
+    asked: list[Inference] = field(default_factory=list)
+
+    def infer(self, inference: Inference, *, timeout: float) -> Inferred:
+        self.asked.append(inference)
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+class _MemoryReader(io.BytesIO):
+    def __init__(self, file: StoredFile) -> None:
+        super().__init__(file.content)
+        self.name, self.media_type, self.size = file.name, file.media_type, len(file.content)
+
+
+@dataclass(slots=True)
+class MemoryFiles:
+    """A `FilesPort` over a map of id to file. What is stored gets the ids file-1, file-2 …; `keys` says under which key."""
+
+    files: dict[str, StoredFile] = field(default_factory=dict)
+    keys: dict[str, str] = field(default_factory=dict)
+
+    def read(self, file_id: str, *, max_bytes: int) -> StoredFile:
+        found = self.files.get(file_id)
+        if found is None:
+            raise Rejected(f"There is no file of the id '{file_id}'.")
+        if len(found.content) > max_bytes:
+            raise Rejected(
+                f"The file '{found.name}' has {len(found.content):,} bytes; at most {max_bytes:,} are taken."
+            )
+        return found
+
+    @contextmanager
+    def open(self, file_id: str) -> Iterator[FileReader]:
+        yield _MemoryReader(self.read(file_id, max_bytes=1 << 40))
+
+    def store(self, name: str, media_type: str, chunks: Iterable[bytes], *, key: str) -> str:
+        content = b"".join(chunks)
+        file_id = self.keys.setdefault(key, f"file-{len(self.keys) + 1}")
+        self.files[file_id] = StoredFile(file_id, name, media_type, content)
+        return file_id
+
+
 def completion(text: str, data: Any = None, model: str = "scripted-1", cost_usd: float = 0.0) -> Completion:
     """A completion that counts one token a word."""
     usage = Usage("scripted", model, prompt_tokens=10, completion_tokens=len(text.split()), cost_usd=cost_usd)
@@ -135,6 +263,32 @@ class KnownPeople:
         return f"https://auterity.test/answer/{key}/{person.email}"
 
 
+@dataclass(slots=True)
+class ScriptedRuns:
+    """A `RunsPort` that keeps what was started; a test ends the runs by hand with `end`."""
+
+    started: dict[int, NewRun] = field(default_factory=dict)
+    over: dict[int, EndedRun] = field(default_factory=dict)
+    cancelled: bool = False
+
+    def start(self, key: str, attempt: int, runs: Sequence[NewRun]) -> list[str]:
+        self.started |= {run.item: run for run in runs}
+        return [f"run-{run.item}" for run in runs]
+
+    def end(self, item: int, output: Any = None, *, status: str = "completed", error: str = "") -> None:
+        self.over[item] = EndedRun(f"run-{item}", item, status, output, error)
+
+    def counts(self, key: str, attempt: int) -> RunCounts:
+        completed = sum(each.status == "completed" for each in self.over.values())
+        return RunCounts(len(self.started) - len(self.over), completed, len(self.over) - completed)
+
+    def ended(self, key: str, attempt: int, *, after: int = -1, limit: int = 500) -> list[EndedRun]:
+        return [self.over[item] for item in sorted(self.over) if item > after][:limit]
+
+    def cancel(self, key: str, attempt: int) -> None:
+        self.cancelled = True
+
+
 def memory_ports(
     *,
     answers: Iterable[HttpAnswer | Exception] = (),
@@ -142,6 +296,10 @@ def memory_ports(
     templates: Iterable[MessageTemplate] = (),
     mail_failures: Iterable[Exception] = (),
     members: Mapping[str, str] | None = None,
+    sms_failures: Iterable[Exception] = (),
+    connections: Mapping[str, Any] | None = None,
+    inferred: Iterable[Inferred | Exception] = (),
+    files: Iterable[StoredFile] = (),
 ) -> Ports:
     """Every port in memory, scripted."""
     return Ports(
@@ -150,6 +308,11 @@ def memory_ports(
         llm=ScriptedLlm(list(completions)),
         http=ScriptedHttp(list(answers)),
         people=KnownPeople(members or {}),
+        runs=ScriptedRuns(),
+        files=MemoryFiles({each.id: each for each in files}),
+        sms=RecordingSms(failures=list(sms_failures)),
+        connections=MemoryConnections(connections or {}),
+        models=ScriptedModels(list(inferred)),
     )
 
 
@@ -171,7 +334,7 @@ class FakeStep:
     lines: list[tuple[Level, str, dict[str, Any]]] = field(default_factory=list)
 
     def evaluate(self, expression: str, **names: Any) -> Any:
-        return compile_expression(expression).evaluate(replace(self._scope(), inputs={**self.inputs, **names}))
+        return compile_expression(expression).evaluate(self._scope().over(names))
 
     def render(self, template: str, data: Mapping[str, Any], escape: Callable[[str], str] | None = None) -> str:
         return as_text(compile_template(template).render(Scope(inputs=data, input=data, now=self.now), escape))

@@ -21,10 +21,12 @@ from engine.waiting import Reason, Wait, Wake
 from executions.claims import Claim, Standing
 from executions.clocks import Clocks
 from executions.history import run_from
-from executions.jobs import WAITED_FOR, Job, begin_effect, doubt_interrupted, note_effect, running_step, settled_line
+from executions.jobs import WAITED_FOR, Job, keep_output, keep_result, running_step
 from executions.journal import Checkpoint
+from executions.ledger import begin_effect, doubt_interrupted, note_effect, settled_line
 from executions.lines import clean, kept, masked
 from executions.models import EffectState, ExecutionStatus, LogKind, StepStatus
+from executions.payloads import LazyOutputs, Payloads
 from executions.records import QuestionRow, StepRow
 from executions.unsaved import Unsaved
 
@@ -42,6 +44,7 @@ class Active:
     run: Run
     ports: Ports
     unsaved: Unsaved
+    payloads: Payloads
     jobs: dict[str, Job] = field(default_factory=dict)
     clocks: Clocks = field(default_factory=Clocks)
     steps_taken: int = 0
@@ -53,18 +56,16 @@ class Active:
     @classmethod
     def take_up(cls, claim: Claim, graph: Graph, about: dict[str, Any], ports: Ports) -> Active:
         """Continue from the recorded steps. Steps begun and not ended are held until `drive` recovers them."""
-        run = run_from(claim.steps, graph, inputs=claim.inputs, context=claim.context, about=about)
-        active = cls(claim, graph, run, ports, Unsaved(claim, run), steps_taken=len(claim.steps))
+        payloads = Payloads(claim.organization_id, claim.id)
+        outputs = LazyOutputs(payloads, claim.steps)
+        run = run_from(claim.steps, graph, inputs=claim.inputs, context=claim.context, about=about, outputs=outputs)
+        active = cls(claim, graph, run, ports, Unsaved(claim, run), payloads, steps_taken=len(claim.steps))
         doubt_interrupted(claim.steps)
         active._rows = {step.node_id: step for step in claim.steps}
-        active._news = {step.node_id for step in claim.steps if step.waits_for}
+        active._news = {each for each, step in active._rows.items() if step.waits_for}
         if claim.fresh:
             active.unsaved.say(LogKind.STARTED, "Execution started.")
         return active
-
-    @property
-    def idle(self) -> bool:
-        return not self.jobs and not self._effects
 
     @property
     def starved(self) -> bool:
@@ -160,7 +161,7 @@ class Active:
         With `release`, or paused, nothing new is begun, and the execution is given up as soon as no step is under way.
         """
         release = release or self.claim.paused
-        idle = not self.jobs if release else self.idle
+        idle = not self.jobs and (release or not self._effects)
         ended = idle and (self.run.finished or self.run.failure is not None)
         rests = idle and not ended and (release or (not self.run.has_ready and bool(self.clocks)))
         if not (self.unsaved or ended or rests):
@@ -177,10 +178,6 @@ class Active:
         if ended:
             self._end(checkpoint)
         return checkpoint
-
-    def committed(self) -> None:
-        """The last checkpoint holds; begin the next."""
-        self.unsaved.saved()
 
     # -- inside ------------------------------------------------------------------------------------------------------
 
@@ -332,9 +329,12 @@ class Active:
                 self._retry_later(node, row, outcome, delay, moment)
                 return
         self.unsaved.stop_asking(node.id)
+        outcome, stored = keep_output(self.payloads, node, outcome)
         settled = self.run.settle(node, outcome, row.started_at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z"))
         row.completed_at, row.due_at, row.waits_for, row.state = moment, None, "", None
-        row.port, row.output_data = settled.port, settled.output
+        row.port, row.output_data = settled.port, settled.output if stored is None else stored
+        if stored is not None and settled.error is None and isinstance(self.run.outputs, LazyOutputs):
+            self.run.outputs.keep(node.id, stored)
         row.taken = None if settled.taken is None else list(settled.taken)
         row.status = StepStatus.COMPLETED if settled.error is None else StepStatus.FAILED
         note_effect(row, outcome)
@@ -385,6 +385,7 @@ class Active:
         checkpoint.parent = any(node.type.starts_runs for node in self.graph.nodes)
         if self.run.failure is None:
             checkpoint.status, checkpoint.output = ExecutionStatus.COMPLETED, self.run.result()
+            checkpoint.stored_output = keep_result(self.payloads, checkpoint.output)
             checkpoint.progress = 100.0
             self.unsaved.say(LogKind.ENDED, "Execution completed.", status=ExecutionStatus.COMPLETED, progress=100.0)
             return

@@ -12,6 +12,7 @@ from executions import journal, selectors, services
 from executions.errors import EffectsUnknown, PlanStale
 from executions.keeping import Kept
 from executions.models import EffectState, Execution, ExecutionStatus, LogKind, Origin, StepStatus
+from executions.payloads import Payloads, size_of
 from executions.records import StepRow, add_steps
 from executions.retry_plan import Planning, RetryPlan, Wish
 
@@ -60,7 +61,7 @@ def retry(*, actor: Actor, execution_id: UUID, wish: Wish, plan_version: str | N
         status=ExecutionStatus.PENDING,
     )
     services.accept(execution)
-    add_steps([_copy(each, execution.id) for each in making.kept])
+    add_steps([_copy(each, earlier, execution) for each in making.kept])
     if making.kept:
         journal.say_from_outside(
             execution,
@@ -73,11 +74,17 @@ def retry(*, actor: Actor, execution_id: UUID, wish: Wish, plan_version: str | N
 # -- inside ----------------------------------------------------------------------------------------------------------
 
 
-def _copy(kept: Kept, execution_id: UUID) -> StepRow:
-    """The record as it stands in the new run, where it costs nothing."""
+def _copy(kept: Kept, earlier: Execution, execution: Execution) -> StepRow:
+    """The record as it stands in the new run, where it costs nothing. A large output becomes a file of the new run's own."""
     row = kept.row
+    stored, payloads = row.output_data, Payloads(execution.organization_id, execution.id)
+    if kept.output is not None:
+        stored = payloads.keep(kept.output, key=f"{row.node_id}/0")
+    elif size_of(stored) is not None:
+        value = Payloads(earlier.organization_id, earlier.id).load(stored)
+        stored = payloads.keep(value, key=f"{row.node_id}/0")
     return StepRow(
-        execution_id=execution_id,
+        execution_id=execution.id,
         node_id=row.node_id,
         node_name=row.node_name,
         node_type=row.node_type,
@@ -85,7 +92,7 @@ def _copy(kept: Kept, execution_id: UUID) -> StepRow:
         started_at=row.started_at,
         attempt=row.attempt,
         input_data=row.input_data,
-        output_data=kept.output,
+        output_data=stored,
         port=kept.port,
         taken=None if kept.taken is None else list(kept.taken),
         error_code="" if row.effect == EffectState.SETTLED_DONE else row.error_code,

@@ -19,7 +19,7 @@ from executions.records import QuestionRow, StepRow, load_questions, load_steps
 
 _CLAIMED = (
     "id, organization_id, workflow_id, version_id, fence, seq, attempts, input_data, context, started_at, created_at, "
-    "deadline_at, webhook_url, created_by_id, progress, signals, paused_at, parent_id, depth, rerun_of"
+    "deadline_at, webhook_url, created_by_id, progress, signals, paused_at, parent_id, depth, rerun_of, body"
 )
 
 
@@ -53,6 +53,7 @@ class Claim:
     parent_id: UUID | None = None
     depth: int = 0
     rerun_of: UUID | None = None
+    body: str = ""
     steps: list[StepRow] = field(default_factory=list)
     questions: dict[str, QuestionRow] = field(default_factory=dict)
 
@@ -99,9 +100,21 @@ def claim(*, owner: str, limit: int, lease: float, suspect: bool = False) -> lis
 
 def _claim(row: tuple[Any, ...]) -> Claim:
     (identity, organization, workflow, version, fence, seq, attempts, inputs, context, *moments) = row
-    started, created, deadline, webhook_url, created_by, progress, signals, paused_at, parent, depth, rerun_of, now = (
-        moments
-    )
+    (
+        started,
+        created,
+        deadline,
+        webhook_url,
+        created_by,
+        progress,
+        signals,
+        paused_at,
+        parent,
+        depth,
+        rerun_of,
+        body,
+        now,
+    ) = moments
     return Claim(
         id=sql.uuid(identity),
         organization_id=sql.uuid(organization),
@@ -125,6 +138,7 @@ def _claim(row: tuple[Any, ...]) -> Claim:
         parent_id=sql.uuid(parent) if parent else None,
         depth=depth,
         rerun_of=sql.uuid(rerun_of) if rerun_of else None,
+        body=body,
     )
 
 

@@ -234,7 +234,7 @@ class Desk:
                 "workflow": plan.workflow,
                 "organization": plan.organization,
             }
-            return Active.take_up(claim, plan.graph, about, _ports(claim.organization_id))
+            return Active.take_up(claim, plan.graph_of(claim.body), about, _ports(claim.organization_id))
         except InvalidDefinition as error:
             return ended_at_once(claim, ExecutionStatus.FAILED, "DEFINITION", f"The definition cannot run: {error}")
         except (OperationalError, InterfaceError):
@@ -262,7 +262,7 @@ class Desk:
                 self._more = self._more or (identity in held and held[identity].signals != checkpoint.claim.signals)
                 self._drop(identity)
             else:
-                touched[identity].committed()
+                touched[identity].unsaved.saved()
                 if checkpoint.progressed and touched[identity] is self._suspect:
                     self._suspect = None
         self._notice(held)

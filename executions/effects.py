@@ -20,7 +20,7 @@ from auterity.kernel.errors import PermissionDenied
 from engine.waiting import Reason
 from executions import journal, questions, selectors
 from executions.errors import EffectKnown, EffectNotFound, EffectUnderWay
-from executions.jobs import settled_line
+from executions.ledger import settled_line
 from executions.models import (
     LIVE,
     EffectState,

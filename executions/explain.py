@@ -43,25 +43,6 @@ def explanation_of(execution: Execution) -> Explanation:
     return Explanation(execution.id, execution.status, reasons[0].sentence, reasons)
 
 
-def waiting_for(execution: Execution, rows: Iterable[ExecutionStep]) -> dict[str, Any] | None:
-    """What a live execution waits for, in a few keys: reason, node_id, until, and by reason last_error or question_id."""
-    if execution.status not in LIVE:
-        return None
-    if execution.paused_at is not None:
-        return {"reason": "paused", "node_id": None, "until": None, "since": execution.paused_at}
-    waiting = [row for row in rows if row.status == StepStatus.WAITING]
-    if not waiting:
-        return None
-    first = min(waiting, key=lambda row: (row.due_at is None, str(row.due_at), row.id))
-    found: dict[str, Any] = {"reason": first.waits_for or "retry", "node_id": first.node_id, "until": first.due_at}
-    if not first.waits_for:
-        return {**found, "last_error": first.error_message}
-    if first.waits_for in ANSWERED:
-        asked = _questions(execution, [first]).get(first.node_id)
-        found["question_id"] = str(asked.question.id) if asked else None
-    return found
-
-
 # -- inside ----------------------------------------------------------------------------------------------------------
 
 

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db import connection
 
+from ai.inference import StoredModels
+from ai.priced import Priced
 from ai.selectors import llm_port
-from engine.ports import MessageTemplate, Ports, Rejected
+from artefacts import selectors as artefacts
+from artefacts import services as artefact_services
+from artefacts.errors import FileDamaged, FileNotFound, FileTooLarge, StorageFull
+from artefacts.models import Purpose
+from engine.house_ports import FileReader, StoredFile
+from engine.ports import (
+    DatabasePort,
+    EmailPort,
+    HttpPort,
+    LlmPort,
+    MessageTemplate,
+    Ports,
+    Rejected,
+    SmsPort,
+    Unavailable,
+)
+from executions.children import StoredRuns
 from executions.people import StoredPeople
+from integrations.connected import connected
 from integrations.errors import MessageTemplateNotFound
 from integrations.http import GuardedHttp
-from integrations.selectors import email_port, message_template
+from integrations.selectors import email_port, message_template, sms_port
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +52,84 @@ class StoredMessages:
         return MessageTemplate(name=found.name, subject=found.subject, text=found.text, html=found.html)
 
 
+@dataclass(frozen=True, slots=True)
+class OrganizationFiles:
+    """The organization's stored files. The database connection is given back before the step goes on."""
+
+    organization_id: UUID
+
+    def read(self, file_id: str, *, max_bytes: int) -> StoredFile:
+        with self.open(file_id) as file:
+            if file.size > max_bytes:
+                raise Rejected(f"The file '{file.name}' has {file.size:,} bytes; at most {max_bytes:,} are taken.")
+            return StoredFile(file_id, file.name, file.media_type, file.read())
+
+    @contextmanager
+    def open(self, file_id: str) -> Iterator[FileReader]:
+        try:
+            with artefacts.opened(artefacts.of_organization(self.organization_id, file_id)) as file:
+                yield file
+        except FileNotFound as error:
+            raise Rejected(error.message) from error
+        except FileDamaged as error:
+            raise Unavailable(error.message) from error
+        finally:
+            connection.close()
+
+    def store(self, name: str, media_type: str, chunks: Iterable[bytes], *, key: str) -> str:
+        try:
+            made = artefact_services.store(
+                organization_id=self.organization_id,
+                name=name,
+                media_type=media_type,
+                pieces=chunks,
+                purpose=Purpose.STEP,
+                key=key,
+                execution_id=_execution_of(key),
+            )
+        except (FileTooLarge, StorageFull) as error:
+            raise Rejected(error.message) from error
+        finally:
+            connection.close()
+        return str(made.id)
+
+
+def _execution_of(key: str) -> UUID | None:
+    """The execution that a step's key (`execution/node/iteration`) begins with."""
+    try:
+        return UUID(key.partition("/")[0])
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredConnections:
+    """`ConnectionsPort` over the organization's rows: looked up at each use, so that a change counts from then on."""
+
+    organization_id: UUID
+
+    def email(self, connection_id: str) -> EmailPort:
+        port: EmailPort = connected(organization_id=self.organization_id, kind="email", connection_id=connection_id)
+        return port
+
+    def sms(self, connection_id: str) -> SmsPort:
+        port: SmsPort = connected(organization_id=self.organization_id, kind="sms", connection_id=connection_id)
+        return port
+
+    def llm(self, connection_id: str) -> LlmPort:
+        return Priced(connected(organization_id=self.organization_id, kind="llm", connection_id=connection_id))
+
+    def http(self, connection_id: str) -> HttpPort:
+        port: HttpPort = connected(organization_id=self.organization_id, kind="http", connection_id=connection_id)
+        return port
+
+    def database(self, connection_id: str) -> DatabasePort:
+        port: DatabasePort = connected(
+            organization_id=self.organization_id, kind="database", connection_id=connection_id
+        )
+        return port
+
+
 def ports_of(organization_id: UUID) -> Ports:
     """Everything outside, for one organization."""
     return Ports(
@@ -39,4 +138,9 @@ def ports_of(organization_id: UUID) -> Ports:
         llm=llm_port(),
         http=GuardedHttp(),
         people=StoredPeople(organization_id),
+        runs=StoredRuns(organization_id),
+        files=OrganizationFiles(organization_id),
+        sms=sms_port(organization_id),
+        connections=StoredConnections(organization_id),
+        models=StoredModels(organization_id),
     )

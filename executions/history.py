@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
+from engine.expression_scope import MISSING
 from engine.graph import Graph
 from engine.scheduler import Past, Run
 from executions.models import ExecutionStep, StepStatus
@@ -18,14 +19,19 @@ def run_from(
     inputs: Mapping[str, Any],
     context: Mapping[str, Any],
     about: Mapping[str, Mapping[str, Any]],
+    outputs: MutableMapping[str, Any] | None = None,
 ) -> Run:
-    """Rebuild a run from its steps in the order they began. Steps that have not ended are ready in it."""
+    """Rebuild a run from its steps in the order they began. Steps that have not ended are ready in it.
+
+    `outputs` hold the steps' outputs already, where they are not to be taken from the rows as they are.
+    """
     past = [
         Past(step.node_id, step.output_data, step.port, _taken(step), failed=_ended_the_run(step))
         for step in steps
         if step.status in (StepStatus.COMPLETED, StepStatus.FAILED)
     ]
-    return Run(graph, inputs, context, about, past)
+    item, index = inputs.get("item", MISSING), inputs.get("index", MISSING)
+    return Run(graph, inputs, context, about, past, outputs=outputs, item=item, index=index)
 
 
 def _ended_the_run(step: ExecutionStep | StepRow) -> bool:

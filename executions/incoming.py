@@ -1,6 +1,6 @@
 """The door of a `webhook-trigger`: who may call, which calls are repeats, and what is started.
 
-A caller sends data and nothing else: what runs is the newest stored version. Every flaw of its proof gets the same refusal.
+A caller sends data and nothing else: what runs is the published version. Every flaw of its proof gets the same refusal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from engine.expressions import ExpressionError, ExpressionProblem, Scope, compil
 from engine.registry import NODES
 from executions import services
 from executions.errors import WebhookRefused
-from executions.models import Execution, ExecutionStatus, WebhookReceipt
+from executions.models import Execution, ExecutionStatus, Origin, WebhookReceipt
+from executions.payloads import Payloads
 from workflows.errors import WorkflowNotFound
 from workflows.models import Workflow, WorkflowVersion
 
@@ -62,13 +63,14 @@ class IncomingCall:
 
 
 def door_of(*, workflow_id: UUID, node_id: str) -> Door:
-    """Raises `WorkflowNotFound` unless this is a webhook of the newest version of an active workflow."""
+    """Raises `WorkflowNotFound` unless this is a webhook of the published version of an active workflow."""
     workflow = (
         Workflow.unscoped.filter(id=workflow_id, is_active=True, deleted_at=None, organization__is_active=True)
         .order_by()
         .first()
     )
-    config = _triggers_of(workflow_id, workflow.version).get(node_id) if workflow is not None else None
+    published = workflow.published_version if workflow is not None else None
+    config = _triggers_of(workflow_id, published).get(node_id) if published is not None else None
     if workflow is None or config is None:
         raise WorkflowNotFound
     return Door(workflow, node_id, config, services.owner_of(workflow))
@@ -105,6 +107,7 @@ def accept(door: Door, call: IncomingCall) -> tuple[Execution, bool]:
                 workflow_id=door.workflow.id,
                 inputs=call.body if isinstance(call.body, dict) else {"body": call.body},
                 context={"webhook": seen},
+                origin=Origin.WEBHOOK,
             )
             if key:
                 WebhookReceipt(
@@ -132,9 +135,10 @@ def response_of(door: Door, execution: Execution) -> tuple[Any, bool]:
     """What the trigger's `response` says of a completed run (its output when it says nothing), and whether it could be said."""
     if execution.status != ExecutionStatus.COMPLETED:
         return None, False
+    output = Payloads(execution.organization_id, execution.id).load(execution.output_data)
     if door.config.response is None:
-        return execution.output_data, True
-    scope = Scope(input=execution.output_data, inputs=execution.input_data, context=execution.context)
+        return output, True
+    scope = Scope(input=output, inputs=execution.input_data, context=execution.context)
     try:
         return compile_template(door.config.response).render(scope), True
     except (ExpressionError, ExpressionProblem) as error:

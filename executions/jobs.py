@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from auterity.kernel.errors import DomainError
 from engine.graph import Node
-from engine.node import Done, Effect, NodeConfig, Outcome
+from engine.node import Done, Effect, Failed, NodeConfig, Outcome
 from engine.perform import RunningStep, perform, recover, resume
-from engine.ports import Ports, Unknown
+from engine.ports import Ports
 from engine.scheduler import Run
-from engine.waiting import Reason, Wait, Wake
+from engine.waiting import Reason, Wake
 from executions.claims import Claim
-from executions.lines import clean
-from executions.models import EffectState, StepStatus
+from executions.payloads import Payloads
 from executions.records import StepRow
 
 if TYPE_CHECKING:
     from executions.active import Active
-
-ON_THE_LEDGER = (Effect.KEYED, Effect.UNKEYED)
 
 WAITED_FOR = {
     Reason.DELAY: "its time",
@@ -62,44 +59,6 @@ class Job:
         return act(self.node, self.config, self.step, max_output_bytes=bound)
 
 
-def doubt_interrupted(rows: Iterable[StepRow]) -> None:
-    """Of steps that were under way when their worker vanished nobody knows what became, until that is found out."""
-    for row in rows:
-        if row.status == StepStatus.RUNNING and row.effect == EffectState.INTENT:
-            row.effect = EffectState.UNKNOWN
-
-
-def begin_effect(row: StepRow, node: Node, config: NodeConfig, recovering: bool) -> None:
-    """Put what is about to be done on the ledger. While an earlier attempt is in doubt it stays so, unless it is looked up."""
-    effect = node.type.effect_of(config)
-    looked_up = recovering and effect is Effect.UNKEYED and config.on_unknown != "retry"
-    if (effect in ON_THE_LEDGER or row.effect) and (row.effect != EffectState.UNKNOWN or looked_up):
-        row.effect = EffectState.INTENT
-
-
-def note_effect(row: StepRow, outcome: Outcome) -> None:
-    """What is known now of an effect that is on the ledger. A failure tells nothing of an earlier attempt that is in doubt."""
-    if row.effect not in (EffectState.INTENT, EffectState.UNKNOWN):
-        return
-    if isinstance(outcome, Done):
-        row.effect = EffectState.CONFIRMED if outcome.confirmed else EffectState.SENT
-        row.receipt = clean(outcome.receipt)[:200]
-    elif isinstance(outcome, Wait):  # What it had to do before it could wait is done.
-        row.effect = EffectState.UNKNOWN if outcome.reason is Reason.SETTLE else EffectState.CONFIRMED
-    elif outcome.code == "output":  # It was done, only what it gave cannot be kept.
-        row.effect = EffectState.CONFIRMED
-    elif outcome.code in (Unknown.code, "internal"):
-        row.effect = EffectState.UNKNOWN
-    elif row.effect == EffectState.INTENT:
-        row.effect = EffectState.NOT_DONE
-
-
-def settled_line(title: str, who: str, happened: bool, note: str) -> tuple[str, dict[str, Any]]:
-    """What the journal says, and keeps as data, when people settle what became of an effect."""
-    told = f"{who} says that '{title}' did {'' if happened else 'not '}happen{': ' + note if note else '.'}"
-    return told, {"settled_by": who, "happened": happened, "note": note}
-
-
 def running_step(
     claim: Claim, run: Run, node: Node, attempt: int, first_started: dt.datetime, ports: Ports
 ) -> RunningStep:
@@ -115,3 +74,22 @@ def running_step(
         ports=ports,
         first=not node.incoming,
     )
+
+
+def keep_output(payloads: Payloads, node: Node, outcome: Done | Failed) -> tuple[Done | Failed, Any]:
+    """The outcome, and the stored form of an output that is kept elsewhere (else None)."""
+    if not isinstance(outcome, Done):
+        return outcome, None
+    try:
+        stored = payloads.keep(outcome.output, key=f"{node.id}/0")
+    except DomainError as error:
+        return Failed("output", f"The step's output could not be kept: {error.message}"), None
+    return outcome, None if stored is outcome.output else stored
+
+
+def keep_result(payloads: Payloads, output: Any) -> Any:
+    """The stored form of an execution's output. One that cannot be kept does not undo what the run has done."""
+    try:
+        return payloads.keep(output, key="output")
+    except DomainError as error:
+        return {"omitted": f"The output could not be kept: {error.message} Each step's own output is kept."}

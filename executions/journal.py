@@ -47,8 +47,8 @@ class Checkpoint:
 
     `delay` is the seconds until somebody should look again: the lease while `owner` keeps it, the back-off when it waits, and
     None when only something from outside can wake it. `waits` says that it waits for people, a date or other runs.
-    `progressed` clears the count of attempts: it is false where a step is only begun once more. `parent` says that it may
-    have started runs that end with it.
+    `stored_output` is what the row keeps of `output`. `progressed` clears the count of attempts: it is false where a step is
+    only begun once more. `parent` says that it may have started runs that end with it.
     """
 
     claim: Claim
@@ -66,6 +66,7 @@ class Checkpoint:
     closed_questions: list[UUID] = field(default_factory=list)
     usages: list[tuple[str, Usage]] = field(default_factory=list)
     output: Any = None
+    stored_output: Any = None
     error_code: str = ""
     error_message: str = ""
     progressed: bool = True
@@ -137,7 +138,7 @@ def _advance(checkpoints: Sequence[Checkpoint]) -> dict[UUID, Standing]:
             each.owner,
             each.ended,
             each.waits,
-            None if each.output is None else orjson.dumps(each.output, option=orjson.OPT_NON_STR_KEYS).decode(),
+            None if each.stored_output is None else orjson.dumps(each.stored_output).decode(),
             each.error_code,
             each.error_message,
             each.progressed,

@@ -17,20 +17,22 @@ from engine.perform import RunningStep, perform, prepare
 from engine.ports import Ports
 from engine.scheduler import Run
 from executions.errors import RetryRefused
+from executions.history import run_from
 from executions.models import EffectState, ExecutionStep, StepStatus
+from executions.payloads import LazyOutputs, Payloads, is_wrapped
 
 SETTLED: Mapping[str, str] = {"settled": "happened"}  # the output of a step of which only people know that it happened
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A recorded step in the new run. `anew` says that it takes the new inputs in, so its output is not the recorded one."""
+    """A recorded step in the new run. `anew`: it takes the new inputs in. `output` is None where the recorded one stays."""
 
     node: Node
     row: ExecutionStep
-    output: Any
     port: str
     taken: tuple[str, ...] | None
+    output: Any = None
     anew: bool = False
 
 
@@ -62,13 +64,15 @@ def keep(
     context: Mapping[str, Any],
     about: Mapping[str, Mapping[str, Any]],
     ports: Ports,
+    payloads: Payloads,
     max_output_bytes: int,
 ) -> tuple[list[Kept], Run]:
     """What is kept of `rows` (steps that are over), in the order of the run, and that run. O(nodes + edges).
 
     Raises `RetryRefused` when a condition after a kept step cannot be evaluated.
     """
-    run = Run(graph, inputs, context, about)
+    outputs = LazyOutputs(payloads)
+    run = run_from([], graph, inputs=inputs, context=context, about=about, outputs=outputs)
     place = {row.node_id: (at, row) for at, row in enumerate(rows)}
     due: list[tuple[int, int]] = []
     kept: list[Kept] = []
@@ -80,11 +84,14 @@ def keep(
             return kept, run
         _, index = heappop(due)
         node = graph.nodes[index]
-        kept.append(_settled(run, node, place[node.id][1], ports, max_output_bytes))
+        row = place[node.id][1]
+        kept.append(_settled(run, node, row, payloads.load(row.output_data), ports, max_output_bytes))
+        if is_wrapped(row.output_data) and not kept[-1].anew:
+            outputs.keep(node.id, row.output_data)  # A large value is read again when a condition asks for it.
 
 
-def _settled(run: Run, node: Node, row: ExecutionStep, ports: Ports, max_output_bytes: int) -> Kept:
-    output, port = row.output_data, row.port
+def _settled(run: Run, node: Node, row: ExecutionStep, output: Any, ports: Ports, max_output_bytes: int) -> Kept:
+    port = row.port
     if not port:  # It failed, and people say that it happened.
         output, port = dict(SETTLED), "out"
     entered = _entered(run, node, row, ports, max_output_bytes)
@@ -97,7 +104,7 @@ def _settled(run: Run, node: Node, row: ExecutionStep, ports: Ports, max_output_
             f"'{node.title}' cannot be kept: {settled.error.message} Mend the condition, or begin at an earlier step.",
             node_id=node.id,
         )
-    return Kept(node, row, output, port, settled.taken, anew)
+    return Kept(node, row, port, settled.taken, output if anew or not row.port else None, anew)
 
 
 def _entered(run: Run, node: Node, row: ExecutionStep, ports: Ports, max_output_bytes: int) -> Done | None:

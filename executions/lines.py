@@ -11,12 +11,9 @@ from auterity.kernel.models import uuid7
 from executions.claims import Claim
 from executions.models import ExecutionStatus, LogKind
 from executions.records import Line
+from workflows.secrets import CREDENTIAL_HEADERS, MASK
 
 KEPT_BYTES = 64 * 1024
-MASK = "********"
-CREDENTIAL_HEADERS = frozenset(
-    {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token", "api-key"}
-)
 MAX_MESSAGE = 4000  # characters
 
 

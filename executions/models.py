@@ -84,7 +84,8 @@ class Execution(TenantOwned, Identified):
 
     `signals` counts what came from outside (answers, ended child runs, pause and resume): a worker that holds the execution sees
     that it rose and looks. `waiting_since` is set while it waits for people, a date or other runs, or is paused: that time does
-    not count against its deadline, and it holds no slot. `parent_…` name the step that started it, once an item.
+    not count against its deadline, and it holds no slot. `parent_…` name the step that started it, once an item;
+    `body` is the node (a path of ids) whose own small graph it runs instead of the whole version's.
     """
 
     workflow = models.ForeignKey("workflows.Workflow", on_delete=models.PROTECT, related_name="+")
@@ -113,9 +114,10 @@ class Execution(TenantOwned, Identified):
     paused_at = models.DateTimeField(null=True, blank=True)
     waiting_since = models.DateTimeField(null=True, blank=True)
     parent_id = models.UUIDField(null=True, blank=True)
-    parent_node = models.CharField(max_length=100, null=True, blank=True)
+    parent_node = models.CharField(max_length=110, null=True, blank=True)
     parent_item = models.PositiveIntegerField(null=True, blank=True)
     detached = models.BooleanField(default=False, db_default=False)
+    body = models.CharField(max_length=500, blank=True, default="", db_default="")
     depth = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:

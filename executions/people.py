@@ -12,7 +12,8 @@ from django.db import connection
 
 from accounts.models import Membership, User, normal_email
 from auterity.kernel.access import Role
-from engine.ports import Asked, Rejected
+from engine.house_ports import Asked
+from engine.ports import Rejected
 from engine.waiting import Person
 
 _SALT = "executions.question"

@@ -55,6 +55,11 @@ def may_answer(*, actor: Actor, question: OpenQuestion) -> bool:
     return _refusal(actor, question) is None
 
 
+def answers_to(question: OpenQuestion) -> int:
+    """How many have answered it so far."""
+    return QuestionAnswer.objects.of(question.organization_id).filter(question=question).count()
+
+
 @transaction.atomic
 def answer(*, actor: Actor, question_id: UUID, given: dict[str, Any]) -> OpenQuestion:
     """A member's answer.
@@ -77,6 +82,13 @@ def question_of(link: Link) -> OpenQuestion:
     if not found.public and _member(found, link.email) is None and link.email not in _emails(found):
         raise QuestionNotFound
     return found
+
+
+def has_answered(link: Link, question: OpenQuestion) -> bool:
+    """Whether who follows this link has answered already."""
+    member = _member(question, link.email)
+    key = str(member.user_id) if member is not None else _hashed(link.email)
+    return QuestionAnswer.objects.of(question.organization_id).filter(question=question, key=key).exists()
 
 
 @transaction.atomic

@@ -21,9 +21,10 @@ from auterity.kernel.errors import InvalidInput
 from engine.graph import Graph, InvalidDefinition, Node
 from executions import effects, gateway, keeping, services
 from executions.errors import ExecutionLive, RetryRefused
-from executions.jobs import ON_THE_LEDGER
 from executions.keeping import Kept
+from executions.ledger import ON_THE_LEDGER
 from executions.models import LIVE, EffectState, Execution, ExecutionStatus, ExecutionStep, StepStatus
+from executions.payloads import Payloads, shown
 from workflows import services as workflows
 from workflows.errors import WorkflowInactive
 from workflows.models import WorkflowVersion
@@ -145,6 +146,7 @@ class Planning:
         kept, run = keeping.keep(
             self.graph,
             over,
+            payloads=Payloads(self.earlier.organization_id, self.earlier.id),
             inputs=self.inputs,
             context=self.context,
             about=about,
@@ -282,7 +284,7 @@ def _ended_well(row: ExecutionStep | None) -> bool:
 def _preview(row: ExecutionStep | None) -> str | None:
     if row is None or row.output_data is None:
         return None
-    text = orjson.dumps(row.output_data, option=orjson.OPT_NON_STR_KEYS).decode()
+    text = orjson.dumps(shown(row.output_data), option=orjson.OPT_NON_STR_KEYS).decode()
     return text if len(text) <= PREVIEW else f"{text[:PREVIEW]}…"
 
 

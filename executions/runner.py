@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from executions import claims
+from executions import claims, retention
 from executions.desk import Desk
 from executions.presence import Presence
 from executions.schedules import fire_due
@@ -41,6 +41,7 @@ class Runner:
             threading.Thread(target=self.desk.run, name="desk", daemon=True),
             threading.Thread(target=self._renew_leases, name="leases", daemon=True),
             threading.Thread(target=self._fire_schedules, name="schedules", daemon=True),
+            threading.Thread(target=self._forget, name="retention", daemon=True),
             *(
                 threading.Thread(target=self._deliver_webhooks, name=f"webhooks-{n}", daemon=True)
                 for n in range(DELIVERIES)
@@ -96,6 +97,16 @@ class Runner:
             except Exception as error:
                 # Deliveries go on as soon as the database, or a defect, lets them.
                 log.warning("deliveries_wait", error=type(error).__name__)
+            connection.close()
+
+    def _forget(self) -> None:
+        while not self._stopping.wait(settings.ENGINE["poll_seconds"] * 10):
+            try:
+                while not self._stopping.is_set() and retention.tick():
+                    pass
+            except Exception as error:
+                # What is to be forgotten is still there at the next look.
+                log.warning("retention_waits", error=type(error).__name__)
             connection.close()
 
     def _fire_schedules(self) -> None:

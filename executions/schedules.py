@@ -16,7 +16,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from auterity.kernel.errors import DomainError
 from engine.schedules import RuleProblem, following, read_rule, to_fire
 from executions import services, sql
-from executions.models import ScheduleFire
+from executions.models import Origin, ScheduleFire
 from workflows.models import Schedule
 
 log = structlog.get_logger(__name__)
@@ -72,7 +72,10 @@ def _fire(schedule: Schedule, moments: list[dt.datetime], now: dt.datetime) -> N
 def _start(schedule: Schedule, moment: dt.datetime, now: dt.datetime) -> None:
     inputs: dict[str, Any] = {**schedule.inputs, "scheduled_for": _written(moment), "fired_at": _written(now)}
     execution = services.start(
-        actor=services.owner_of(schedule.workflow), workflow_id=schedule.workflow_id, inputs=inputs
+        actor=services.owner_of(schedule.workflow),
+        workflow_id=schedule.workflow_id,
+        inputs=inputs,
+        origin=Origin.SCHEDULE,
     )
     ScheduleFire(organization_id=schedule.organization_id, schedule=schedule, fire_at=moment, execution=execution).save(
         force_insert=True

@@ -13,9 +13,18 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from auterity.kernel.access import Actor, Permission, require
 from engine.graph import InvalidDefinition
 from executions.errors import ExecutionNotFound, LogNotFound
-from executions.explain import waiting_for
 from executions.history import run_from
-from executions.models import LIVE, Execution, ExecutionLog, ExecutionStatus, ExecutionStep, WorkflowFigures
+from executions.models import (
+    LIVE,
+    Execution,
+    ExecutionLog,
+    ExecutionStatus,
+    ExecutionStep,
+    OpenQuestion,
+    StepStatus,
+    WorkflowFigures,
+)
+from executions.payloads import shown
 from workflows import selectors as workflows
 from workflows.models import Workflow
 from workflows.plans import plan_of
@@ -78,6 +87,7 @@ class ExecutionView:
     waiting_for: dict[str, Any] | None
 
 
+ENDED_STEP = (StepStatus.COMPLETED, StepStatus.FAILED)
 OUTSIDE_CALLS = frozenset({"api-integration", "ai-text-processing", "email-sender"})
 
 
@@ -98,7 +108,7 @@ def describe(*, actor: Actor, execution_id: UUID) -> ExecutionView:
 
 def view_of(execution: Execution) -> ExecutionView:
     rows = list(ExecutionStep.objects.filter(execution=execution).order_by("id"))
-    return ExecutionView(execution, _steps(execution, rows), _metrics(execution, rows), waiting_for(execution, rows))
+    return ExecutionView(execution, _steps(execution, rows), _metrics(execution, rows), _waiting_for(execution, rows))
 
 
 def list_executions(*, actor: Actor, workflow_id: UUID, status: str | None = None) -> tuple[QuerySet[Execution], int]:
@@ -176,10 +186,11 @@ def lines_after(*, actor: Actor, execution_id: UUID, seq: int, limit: int) -> li
 def _steps(execution: Execution, rows: list[ExecutionStep]) -> list[StepView]:
     """A pure step's input is not stored twice: it is what the recorded outputs before it add up to."""
     try:
-        graph = plan_of(execution.version_id).graph
+        graph = plan_of(execution.version_id).graph_of(execution.body)
     except InvalidDefinition:
         return [_step(row, row.input_data) for row in rows]
-    run = run_from(rows, graph, inputs=execution.input_data, context=execution.context, about={})
+    outputs = {row.node_id: shown(row.output_data) for row in rows if row.status in ENDED_STEP}
+    run = run_from(rows, graph, inputs=execution.input_data, context=execution.context, about={}, outputs=outputs)
     nodes = [graph.nodes[graph.by_id[row.node_id]] for row in rows]
     begun = [
         _step(row, run.input_of(node) if row.input_data is None else row.input_data)
@@ -200,7 +211,7 @@ def _step(row: ExecutionStep, arrived: Any) -> StepView:
         node_type=row.node_type,
         status="running" if row.status == "waiting" else row.status,
         input=arrived,
-        output=row.output_data,
+        output=shown(row.output_data),
         error_code=row.error_code,
         error_message=row.error_message,
         attempt=row.attempt,
@@ -221,6 +232,28 @@ def _metrics(execution: Execution, rows: list[ExecutionStep]) -> Metrics:
         api_calls_count=sum(row.attempt for row in rows if row.node_type in OUTSIDE_CALLS and row.kept_from is None),
         tokens_used=sum(row.tokens for row in rows),
         cost_estimate=float(sum(row.cost_usd for row in rows)),
+    )
+
+
+def _waiting_for(execution: Execution, rows: list[ExecutionStep]) -> dict[str, Any] | None:
+    """What holds the run up now: that it is paused, else the waiting step that may go on first."""
+    if execution.status not in LIVE:
+        return None
+    if execution.paused_at is not None:
+        return {"reason": "paused", "node_id": None, "until": None, "since": execution.paused_at}
+    waits = [row for row in rows if row.status == StepStatus.WAITING]
+    if not waits:
+        return None
+    row = min(waits, key=lambda each: (each.due_at is None, each.due_at or each.started_at))
+    told = {"reason": row.waits_for or "retry", "node_id": row.node_id, "until": row.due_at, "since": row.started_at}
+    if not row.waits_for:
+        return {**told, "last_error": row.error_message}
+    question = OpenQuestion.objects.of(execution.organization_id).filter(
+        execution=execution, node_id=row.node_id, closed_at=None
+    )
+    asked = question.first()
+    return (
+        told if asked is None else {**told, "question_id": asked.id, "title": asked.title, "event": asked.event or None}
     )
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 
 from accounts.models import User
 from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Permission, Role, require
@@ -17,7 +17,8 @@ from auterity.kernel.events import publish
 from auterity.kernel.models import uuid7
 from engine.graph import InvalidDefinition
 from engine.ports import Rejected
-from executions import journal, selectors, sql
+from executions import journal, selectors
+from executions.accept import insert
 from executions.errors import ExecutionEnded
 from executions.events import ExecutionAccepted
 from executions.models import LIVE, Execution, ExecutionStatus, Origin
@@ -37,6 +38,7 @@ def start(
     context: dict[str, Any] | None = None,
     webhook_url: str = "",
     rerun_of: UUID | None = None,
+    origin: Origin = Origin.CALL,
 ) -> Execution:
     """Accept a run of the workflow's newest version. Nothing has run yet when this returns.
 
@@ -50,7 +52,7 @@ def start(
             check_url(webhook_url)
         except Rejected as error:
             raise InvalidInput.of("webhook_url", error.message) from error
-    timeout = _timeout_of(version_id)
+    timeout = timeout_of(version_id)
     execution = Execution(
         id=uuid7(),
         organization_id=actor.organization_id,
@@ -61,10 +63,10 @@ def start(
         created_by_id=actor.user_id,
         webhook_url=webhook_url,
         rerun_of=rerun_of,
-        origin=Origin.AGAIN if rerun_of else Origin.CALL,
+        origin=origin,
         status=ExecutionStatus.PENDING,
     )
-    _insert(execution, timeout)
+    insert([execution], [timeout])
     publish(ExecutionAccepted(execution.id))
     return execution
 
@@ -92,13 +94,14 @@ def run_again(*, actor: Actor, execution_id: UUID) -> Execution:
         context=earlier.context,
         webhook_url=earlier.webhook_url,
         rerun_of=earlier.id,
+        origin=Origin.AGAIN,
     )
 
 
 def accept(execution: Execution) -> None:
     """Store a run of the version that it names, in the caller's transaction. Raises `InvalidInput`, `WorkflowInactive`."""
     check_inputs(execution.input_data, execution.context)
-    _insert(execution, _timeout_of(execution.version_id))
+    insert([execution], [timeout_of(execution.version_id)])
     publish(ExecutionAccepted(execution.id))
 
 
@@ -132,7 +135,7 @@ def delete_workflow(*, actor: Actor, workflow_id: UUID) -> None:
 # -- inside ----------------------------------------------------------------------------------------------------------
 
 
-def _timeout_of(version_id: UUID) -> float:
+def timeout_of(version_id: UUID) -> float:
     """Seconds a run of this version may take. Compiling here means that what is accepted can run."""
     try:
         plan = plan_of(version_id)
@@ -146,42 +149,6 @@ def _timeout_of(version_id: UUID) -> float:
     )
 
 
-def _insert(execution: Execution, timeout: float) -> None:
-    """Store the row with moments of the database's own clock."""
-    values = {
-        "id": execution.id,
-        "organization_id": execution.organization_id,
-        "workflow_id": execution.workflow_id,
-        "version_id": execution.version_id,
-        "status": execution.status,
-        "input_data": orjson.dumps(execution.input_data).decode(),
-        "context": orjson.dumps(execution.context).decode(),
-        "created_by_id": execution.created_by_id,
-        "webhook_url": execution.webhook_url,
-        "rerun_of": execution.rerun_of,
-        "origin": str(execution.origin),
-        "error_code": "",
-        "error_message": "",
-        "lease_owner": "",
-        "progress": 0.0,
-        "fence": 0,
-        "attempts": 0,
-        "seq": 0,
-    }
-    names = ", ".join(values)
-    places = ", ".join(["%s"] * len(values))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO workflow_executions ({names}, created_at, due_at, deadline_at) "  # noqa: S608  Every part is ours; values are parameters.
-            f"VALUES ({places}, {sql.now()}, {sql.now()}, {sql.later('%s')}) RETURNING created_at, deadline_at",
-            [*map(sql.value, values.values()), timeout],
-        )
-        created, deadline = cursor.fetchone()
-    execution.created_at = sql.moment(created)
-    execution.deadline_at = sql.moment(deadline)
-    execution._state.adding = False
-
-
 def _check_input(name: str, value: Any) -> None:
     if not isinstance(value, dict):
         raise InvalidInput.of(name, "This must be an object.")
@@ -191,7 +158,8 @@ def _check_input(name: str, value: Any) -> None:
     except TypeError as error:
         raise InvalidInput.of(name, f"This holds a value that cannot be kept: {error}.") from error
     if size > limit:
-        raise InvalidInput.of(name, f"This may have {limit:,} bytes; it has {size:,}.")
+        told = f"This may have {limit:,} bytes; it has {size:,}."
+        raise InvalidInput.of(name, f"{told} Upload it with POST /api/files and pass the file's id.")
 
 
 def operator(*, user: User, organization_id: UUID) -> Actor:
@@ -208,3 +176,9 @@ def owner_of(workflow: Workflow) -> Actor:
     """
     may = frozenset({Permission.EXECUTION_READ, Permission.WORKFLOW_EXECUTE})
     return Actor(workflow.created_by_id, workflow.organization_id, Role.MEMBER, may)
+
+
+def started_by(parent: Execution) -> Actor:
+    """The system acting for a run that starts further runs: inside its organization, to run and read runs only."""
+    may = frozenset({Permission.EXECUTION_READ, Permission.WORKFLOW_EXECUTE})
+    return Actor(parent.created_by_id or parent.id, parent.organization_id, Role.MEMBER, may)

@@ -13,9 +13,9 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from accounts import markup
-from accounts.operators import AutocompleteFilter, ChoiceFilter, CreatedFilter, RecordAdmin
+from accounts.operators import AutocompleteFilter, ChoiceFilter, CreatedFilter, KeptAdmin, RecordAdmin
 from integrations import services
-from integrations.models import DeliveryStatus, MessageTemplate, WebhookDelivery
+from integrations.models import Connection, DeliveryStatus, MessageTemplate, StoredSms, WebhookDelivery
 
 
 @admin.register(MessageTemplate)
@@ -114,3 +114,64 @@ class WebhookDeliveryAdmin(RecordAdmin):
     @admin.display(description="payload")
     def shown(self, delivery: WebhookDelivery) -> SafeString:
         return markup.json_block(delivery.payload, "Payload")
+
+
+@admin.register(Connection)
+class ConnectionAdmin(KeptAdmin):
+    """Which systems an organization connected. Operators can switch one off; nothing here shows or takes a secret."""
+
+    list_display = ("name", "type", "organization", "disabled", "used", "updated_at")
+    list_filter = ("type", "disabled", ("organization", AutocompleteFilter))
+    list_filter_submit = True
+    list_select_related = ("organization",)
+    search_fields = ("name", "type")
+    ordering = ("name",)
+    fields: Any = (
+        "name",
+        "type",
+        "organization",
+        "disabled",
+        "shown",
+        "secrets",
+        "used",
+        "created_at",
+        "updated_at",
+        "id",
+    )
+    readonly_fields = ("name", "type", "organization", "shown", "secrets", "used", "created_at", "updated_at", "id")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    @admin.display(description="settings")
+    def shown(self, connection: Connection) -> SafeString:
+        return markup.json_block(connection.config, "Settings")
+
+    @admin.display(description="credentials stored")
+    def secrets(self, connection: Connection) -> str:
+        return ", ".join(connection.credential_names) or markup.NOTHING
+
+    @admin.display(description="last used")
+    def used(self, connection: Connection) -> str:
+        return markup.moment(connection.last_used_at) if connection.last_used_at else markup.NOTHING
+
+
+@admin.register(StoredSms)
+class StoredSmsAdmin(RecordAdmin):
+    """Text messages that were kept because no SMS provider is set up."""
+
+    list_display = ("created", "recipient", "sender", "excerpt", "organization")
+    list_filter = (CreatedFilter, ("organization", AutocompleteFilter))
+    list_select_related = ("organization",)
+    search_fields = ("recipient", "text", "key")
+    search_help_text = "Number, text or id"
+    fields: Any = ("created", "recipient", "sender", "text", "media_urls", "key", "organization", "id")
+    readonly_fields = ("created",)
+
+    @admin.display(description="created")
+    def created(self, sms: StoredSms) -> str:
+        return markup.moment(sms.created_at)
+
+    @admin.display(description="text")
+    def excerpt(self, sms: StoredSms) -> SafeString:
+        return markup.excerpt(sms.text, 80)

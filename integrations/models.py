@@ -1,4 +1,4 @@
-"""Stored messages (those without an organization come with the product), and messages owed to customers' addresses."""
+"""Stored connections, stored messages (those without an organization come with the product), and messages that were written."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q
 
-from auterity.kernel.models import JsonText, Timestamped
+from auterity.kernel.models import Identified, JsonText, Timestamped
 from auterity.kernel.tenancy import Tenant, TenantManager, TenantOwned
 
 
@@ -82,3 +82,42 @@ class WebhookDelivery(TenantOwned, Timestamped):
 
     def __str__(self) -> str:
         return f"{self.event} to {self.url}"
+
+
+class Connection(TenantOwned, Timestamped):
+    """One system of the organization's own that workflows may use by its id. What is secret is in `sealed` alone."""
+
+    name = models.CharField(max_length=100)
+    type = models.CharField(max_length=40)
+    config = JsonText()
+    sealed = models.BinaryField(default=b"", editable=False)
+    credential_names = JsonText(help_text="Which credentials are stored; their values are sealed.")
+    disabled = models.BooleanField(default=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        db_table = "connections"
+        default_manager_name = "unscoped"
+        constraints = [models.UniqueConstraint(fields=["organization", "name"], name="connections_name")]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.type})"
+
+
+class StoredSms(TenantOwned, Identified):
+    """A text message that was kept instead of sent, because no SMS provider is set up. One a key."""
+
+    key = models.CharField(max_length=255)
+    recipient = models.CharField(max_length=20)
+    sender = models.CharField(max_length=50, blank=True, default="")
+    text = models.TextField()
+    media_urls = JsonText()
+
+    class Meta:
+        db_table = "stored_sms"
+        default_manager_name = "unscoped"
+        verbose_name = "stored text message"
+        constraints = [models.UniqueConstraint(fields=["organization", "key"], name="stored_sms_key")]
+
+    def __str__(self) -> str:
+        return f"to {self.recipient}"

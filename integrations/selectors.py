@@ -1,15 +1,35 @@
-"""Reading: message templates, and which provider stands behind a port."""
+"""Reading: connections, message templates, and which provider stands behind a port."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 
-from engine.ports import EmailPort
-from integrations.errors import MessageTemplateNotFound
-from integrations.models import MessageTemplate
+from auterity.kernel.access import Actor, Permission, require
+from engine.ports import EmailPort, SmsPort
+from integrations.errors import ConnectionNotFound, MessageTemplateNotFound
+from integrations.models import Connection, MessageTemplate
 from integrations.registry import PROVIDERS
+from integrations.sms import sms_by_url
+
+
+def list_connections(*, actor: Actor, type: str = "") -> QuerySet[Connection]:
+    """The organization's connections by name, of one type if it is given."""
+    require(actor, Permission.INTEGRATION_READ)
+    found = Connection.objects.of(actor).order_by("name", "id")
+    return found.filter(type=type) if type else found
+
+
+def get_connection(*, actor: Actor, connection_id: UUID, lock: bool = False) -> Connection:
+    """One connection of the organization. Raises `ConnectionNotFound`."""
+    require(actor, Permission.INTEGRATION_READ)
+    rows = Connection.objects.of(actor)
+    found = (rows.select_for_update(no_key=True) if lock else rows).filter(id=connection_id).first()
+    if not isinstance(found, Connection):
+        raise ConnectionNotFound
+    return found
 
 
 def message_template(*, organization_id: UUID, name: str) -> MessageTemplate:
@@ -33,4 +53,14 @@ def email_port() -> EmailPort:
         port = PROVIDERS.get("email", "smtp").create({"url": settings.SMTP_URL, "sender": settings.MAIL_FROM})
     else:
         port = PROVIDERS.get("email", "outbox").create({"folder": settings.OUTBOX_DIR, "sender": settings.MAIL_FROM})
+    return port
+
+
+def sms_port(organization_id: UUID) -> SmsPort:
+    """The provider that AUTERITY_SMS_URL names, else messages are kept for operators to see. Raises NotConfigured."""
+    port: SmsPort
+    if settings.SMS_URL:
+        port = sms_by_url(settings.SMS_URL)
+    else:
+        port = PROVIDERS.get("sms", "outbox").create({"organization_id": organization_id})
     return port

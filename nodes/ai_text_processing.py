@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, Literal
 
 from pydantic import Field
 
-from engine.node import Done, Effect, Failed, NodeConfig, Outcome, Step, node
-from engine.ports import Completion, Prompt, Unavailable
+from engine.node import Effect, NodeConfig, Outcome, Step, node
+from engine.ports import Prompt
+from engine.samples import of_schema
+from nodes.settings.asking import answered, complete, model_port
 from nodes.settings.checks import Problems, not_yet
 from nodes.settings.text import Text
 
@@ -31,6 +32,9 @@ class Config(NodeConfig):
     )
     tools: list[str] = Field(default=[], description="Tools the model may call (come later).")
     fallback_models: list[str] = Field(default=[], description="Models to ask, in order, when one is unavailable.")
+    connection_id: Text | None = Field(
+        default=None, description="A stored connection of type openai or ollama; the server's own model if not given."
+    )
     budget_usd: float | None = Field(default=None, gt=0, description="What the step may cost (comes later).")
     task: Literal["summarize", "classify", "extract", "draft", "free"] | None = Field(
         default=None, description="What kind of work it is; told by labels and fields where it is not given."
@@ -50,6 +54,27 @@ def check(config: Config) -> Problems:
     return problems
 
 
+def sample(config: Config) -> dict[str, Any]:
+    """An answer of the form that is asked for: the first label, a value for each field, or an object of the schema."""
+    data: Any = None
+    if config.response_schema is not None:
+        data = of_schema(config.response_schema)
+    elif config.labels:
+        data = {"label": config.labels[0], "confidence": 1.0}
+    elif config.fields:
+        data = {
+            name: of_schema(each if isinstance(each, dict) else {"type": each}) for name, each in config.fields.items()
+        }
+    return {
+        "text": "This is a sample answer; no model was asked.",
+        "data": data,
+        "model": config.model or "sample",
+        "provider": "sample",
+        "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+        "cost_estimate": 0.0,
+    }
+
+
 @node(
     "ai-text-processing",
     title="AI text",
@@ -57,58 +82,12 @@ def check(config: Config) -> Problems:
     effect=Effect.REPEATABLE,
     default_timeout=120.0,
     check=check,
+    sample=sample,
 )
 def run(config: Config, step: Step) -> Outcome:
     """Asks a language model to write, summarize, classify or extract."""
-    completion = _complete(config, step)
-    usage = completion.usage
-    asked = _asked_for(config)
-    if asked and completion.data is None:
-        return Failed(
-            "rejected",
-            f"The model's answer was not the JSON that {asked} asks for. Say in the prompt what each field means, "
-            "give more max_tokens, or use another model.",
-            {
-                "model": usage.model,
-                "provider": usage.provider,
-                "text": completion.text[:500],
-                "cost_usd": usage.cost_usd,
-            },
-        )
-    return Done(
-        {
-            "text": completion.text,
-            "data": completion.data,
-            "model": usage.model,
-            "provider": usage.provider,
-            "usage": {
-                "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens,
-                "total_tokens": usage.total_tokens,
-            },
-            "cost_estimate": usage.cost_usd,
-        },
-        usage=usage,
-    )
-
-
-def _complete(config: Config, step: Step) -> Completion:
-    """The first answer among the model and its fallbacks, all within the step's time. Raises the last failure."""
-    models = [config.model, *config.fallback_models]
-    deadline = time.monotonic() + step.timeout
-    for model in models[:-1]:
-        try:
-            return step.ports.llm.complete(_prompt(config, step, model), timeout=deadline - time.monotonic())
-        except Unavailable as failure:
-            if time.monotonic() >= deadline:
-                raise
-            step.log(
-                "warning",
-                "A model is unavailable; the next one is asked.",
-                model=model,
-                code=failure.code,
-            )
-    return step.ports.llm.complete(_prompt(config, step, models[-1]), timeout=deadline - time.monotonic())
+    prompts = [_prompt(config, step, model) for model in (config.model, *config.fallback_models)]
+    return answered(complete(step, model_port(step, config.connection_id), prompts), _asked_for(config))
 
 
 def _prompt(config: Config, step: Step, model: str) -> Prompt:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode, urlsplit
 
@@ -13,14 +15,16 @@ from pydantic import BeforeValidator, Field
 from engine.expression_values import as_text
 from engine.expressions import contains_template
 from engine.node import Done, Effect, Failed, NodeConfig, Outcome, Step, node
-from engine.ports import HttpAnswer, HttpCall
+from engine.ports import HttpAnswer, HttpCall, HttpPort
 from nodes.formats.content import Unreadable, decode
 from nodes.formats.json_text import parse_json
-from nodes.settings.checks import Problems, not_yet
+from nodes.settings.checks import Problems
+from nodes.settings.following import Pagination, items_of, next_page
 from nodes.settings.text import Text
 
 EXCERPT = 500
 _AGAIN_CAN_HELP = {408, 425, 429}
+_SAFE = {"GET", "HEAD", "OPTIONS"}  # Methods that only read (RFC 9110, section 9.2.1).
 _MEDIA_TYPES = {
     "json": "application/json",
     "form": "application/x-www-form-urlencoded",
@@ -28,10 +32,7 @@ _MEDIA_TYPES = {
 }
 _RANGE = re.compile(r"([1-5]\d\d)(?:\.\.([1-5]\d\d))?")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
-_LATER = {
-    "connection_id": "Calling through a stored connection comes with connections; put the address in url for now.",
-    "pagination": "Following pages comes with connections; ask for one page in query for now.",
-}
+MAX_PAGES_BYTES = 3 * 1024 * 1024  # of all pages together; a step's output may have 4 MiB
 
 
 def _upper(method: Any) -> Any:
@@ -43,23 +44,29 @@ Method = Annotated[Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DE
 
 class Config(NodeConfig):
     method: Method = Field(default="GET", description="The HTTP method.")
-    url: Text = Field(min_length=1, description="The whole address, such as https://api.example.com/leads.")
+    url: Text = Field(
+        default="", description="The whole address, such as https://api.example.com/leads; with a connection a path."
+    )
     query: dict[str, Any] = Field(default={}, description="Parameters added to the address; null leaves one out.")
     headers: dict[str, Text] = Field(default={}, description="Request headers.")
     body: Any = Field(default=None, description="What is sent: a value for json, a map for form, text for text.")
     body_type: Literal["json", "form", "text"] = Field(default="json", description="How the body is written.")
-    connection_id: Text | None = Field(default=None, description="A stored connection (comes with connections).")
+    connection_id: Text | None = Field(
+        default=None, description="A stored connection of type custom_rest: its base address and its credential."
+    )
     response: Literal["json", "text", "file"] = Field(default="json", description="How the answer's body is read.")
     expect_status: list[int | str] = Field(
         default=["200..299"], description="The statuses that count as success, such as 200 or 200..299."
     )
-    pagination: dict[str, Any] | None = Field(default=None, description="Following pages (comes with connections).")
+    pagination: Pagination | None = Field(
+        default=None, description="Following pages of a list; body is then all items."
+    )
 
 
 def check(config: Config) -> Problems:
-    problems = not_yet(config, _LATER)
+    problems: Problems = []
     if config.response == "file":
-        problems.append(("response", "Keeping an answer as a file comes with connections; use json or text for now."))
+        problems.append(("response", "Keeping an answer as a file comes with stored files; use json or text for now."))
     if any(_RANGE.fullmatch(str(each)) is None for each in config.expect_status):
         problems.append(("expect_status", "Write statuses such as 200 or ranges such as 200..299."))
     body = config.body
@@ -67,12 +74,28 @@ def check(config: Config) -> Problems:
         problems.append(("body", "This text looks like JSON and would be sent as one string; give a map or a list."))
     if config.body_type == "form" and not (body is None or isinstance(body, Mapping) or contains_template(body)):
         problems.append(("body", "A form is a map of names and values; with other values use json or text."))
-    if not (_is_address(config.url.strip()) or contains_template(config.url)):
+    if config.pagination and (config.method != "GET" or config.response != "json"):
+        problems.append(("pagination", "Pages are followed of a GET whose response is json."))
+    if not (config.connection_id or _is_address(config.url.strip()) or contains_template(config.url)):
         problems.append(("url", "It must be a whole address that begins with https:// or http://."))
     return problems
 
 
-@node("api-integration", title="Call an API", config=Config, effect=Effect.KEYED, check=check)
+def sample(config: Config) -> dict[str, Any]:
+    """An answer of the first status that counts as success, without a body."""
+    first = str(config.expect_status[0])[:3] if config.expect_status else "200"
+    return {"status": int(first), "headers": {}, "body": "" if config.response == "text" else {}, "elapsed_ms": 0}
+
+
+@node(
+    "api-integration",
+    title="Call an API",
+    config=Config,
+    effect=Effect.KEYED,
+    check=check,
+    sample=sample,
+    narrows=lambda config: Effect.REPEATABLE if config.method in _SAFE else Effect.KEYED,
+)
 def run(config: Config, step: Step) -> Outcome:
     """Calls an HTTP address and hands on status, headers and body."""
     call = HttpCall(
@@ -83,7 +106,54 @@ def run(config: Config, step: Step) -> Outcome:
         headers=_headers(config),
         body=_encoded(config),
     )
-    return _outcome(config, step.ports.http.call(call, timeout=step.timeout))
+    port = step.ports.connections.http(config.connection_id) if config.connection_id else step.ports.http
+    if config.pagination:
+        return _pages(config, config.pagination, step, port, call)
+    return _outcome(config, port.call(call, timeout=step.timeout))
+
+
+def _pages(config: Config, how: Pagination, step: Step, port: HttpPort, call: HttpCall) -> Outcome:
+    """One page after the other, within the step's time; `truncated` says that there were more."""
+    deadline = time.monotonic() + step.timeout
+    items: list[Any] = []
+    size, elapsed = 0, 0.0
+    for number in range(1, how.max_pages + 1):
+        answer = port.call(call, timeout=max(0.1, deadline - time.monotonic()))
+        outcome = _outcome(config, answer)
+        if isinstance(outcome, Failed):
+            return Failed(outcome.code, f"Page {number}: {outcome.message}", {**outcome.details, "page": number})
+        page = outcome.output
+        found = items_of(page["body"], how.items)
+        if found is None:
+            return Failed(
+                "rejected", f"Page {number} of {_place(config)} holds no list at {how.items or 'its usual places'}."
+            )
+        size, elapsed = size + len(answer.body), elapsed + answer.elapsed_ms
+        following = next_page(how, call.url, call.query, page["headers"], page["body"])
+        if size > MAX_PAGES_BYTES and items:
+            return _all(page, items, number - 1, elapsed, truncated=True)
+        items += found
+        if following is None:
+            return _all(page, items, number, elapsed, truncated=False)
+        if not _same_origin(call.url, following[0]):
+            return Failed(
+                "rejected",
+                f"Page {number} of {_place(config)} names a next page at another place; it was not followed.",
+            )
+        call = replace(call, url=following[0], query=following[1])
+    return _all(page, items, how.max_pages, elapsed, truncated=True)
+
+
+def _all(last: dict[str, Any], items: list[Any], pages: int, elapsed: float, *, truncated: bool) -> Done:
+    return Done({**last, "body": items, "elapsed_ms": round(elapsed), "pages": pages, "truncated": truncated})
+
+
+def _same_origin(url: str, other: str) -> bool:
+    """A path stays where its connection is, which checks whole addresses itself."""
+    if not _is_address(url):
+        return True
+    one, two = urlsplit(url), urlsplit(other)
+    return (one.scheme, one.netloc) == (two.scheme, two.netloc)
 
 
 def _is_address(url: str) -> bool:
@@ -118,7 +188,7 @@ def _encoded(config: Config) -> bytes:
     return urlencode(pairs).encode()
 
 
-def _outcome(config: Config, answer: HttpAnswer) -> Outcome:
+def _outcome(config: Config, answer: HttpAnswer) -> Done | Failed:
     headers = {name.lower(): value for name, value in answer.headers.items()}
     if not _is_expected(answer.status, config.expect_status):
         return _unexpected(config, answer, headers)
@@ -175,4 +245,4 @@ def _text(answer: HttpAnswer, headers: Mapping[str, str]) -> str:
 
 def _place(config: Config) -> str:
     """Method and host: paths and queries may carry secrets."""
-    return f"{config.method} {urlsplit(config.url.strip()).hostname}"
+    return f"{config.method} {urlsplit(config.url.strip()).hostname or 'of the connection'}"

@@ -12,8 +12,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from engine.house_ports import Asked
 from engine.node import Done, Effect, Failed, NodeConfig, Outcome, Step, node
-from engine.ports import Asked, Mail, PortFailure
+from engine.ports import Mail, PortFailure
 from engine.waiting import Answer, Person, Question, Reason, Wait, Wake
 from nodes.settings.checks import Problems
 from nodes.settings.form_fields import EMAIL, FormField
@@ -87,6 +88,20 @@ def resume(config: Config, step: Step, wake: Wake) -> Outcome:
     return _decided(EXPIRED, by, wake)
 
 
+def sample(config: Config) -> Done:
+    """As if everybody who must approve had done so."""
+    voter = {
+        "decision": APPROVED,
+        "user_id": None,
+        "email": "sample@example.com",
+        "at": "2026-01-01T09:00:00Z",
+        "comment": "",
+    }
+    fields = {field.name: field.default for field in config.fields}
+    by = [voter] * config.required
+    return Done({"decision": APPROVED, "by": by, "fields": fields, "waited_seconds": 0.0}, port=APPROVED)
+
+
 @node(
     "approval",
     title="Approval",
@@ -95,6 +110,7 @@ def resume(config: Config, step: Step, wake: Wake) -> Outcome:
     outputs=(APPROVED, REJECTED, EXPIRED),
     check=check,
     resume=resume,
+    sample=sample,
 )
 def run(config: Config, step: Step) -> Outcome:
     """Asks people to approve or reject, and waits for what they decide."""

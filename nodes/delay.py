@@ -32,7 +32,12 @@ def resume(config: Config, step: Step, wake: Wake) -> Outcome:
     return Done({"waited_seconds": round(wake.waited, 3)})
 
 
-@node("delay", title="Delay", config=Config, check=check, resume=resume)
+def sample(config: Config) -> dict[str, float]:
+    """As if the time were over."""
+    return {"waited_seconds": config.seconds or 0.0}
+
+
+@node("delay", title="Delay", config=Config, check=check, resume=resume, sample=sample)
 def run(config: Config, step: Step) -> Outcome:
     """Waits for a time, or until a moment; one that has passed is no wait."""
     seconds = (config.seconds or 0.0) if config.until is None else _until(config.until, step.now)

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from engine.expressions import contains_template
 from engine.node import Done, Effect, Failed, NodeConfig, Outcome, Step, node
-from engine.ports import Mail, MailReceipt
+from engine.ports import EmailPort, Mail, MailReceipt
 from nodes.settings.checks import Problems, not_yet
 from nodes.settings.form_fields import EMAIL
 from nodes.settings.text import Text
@@ -23,7 +23,6 @@ _ENTRY = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|[^\",;])+")
 _NAMED = re.compile(r"[^<>]*<([^<>]+)>")
 _LATER = {
     "attachments": "Attachments come with stored files; put a link in the text for now.",
-    "connection_id": "Choosing a connection comes with connections; mail goes out by the organization's own provider.",
 }
 
 
@@ -55,7 +54,9 @@ class Config(NodeConfig):
         default={}, description="Values for the stored message, over the execution's inputs."
     )
     attachments: list[str] = Field(default=[], description="Stored files (come later).")
-    connection_id: Text | None = Field(default=None, description="A stored connection (comes with connections).")
+    connection_id: Text | None = Field(
+        default=None, description="A stored connection of type smtp; the server's own mail if not given."
+    )
 
 
 def check(config: Config) -> Problems:
@@ -76,8 +77,19 @@ def check(config: Config) -> Problems:
 
 def lookup(config: Config, step: Step) -> Outcome | None:
     """After a crash: what became of the mail that carries this step's key."""
-    receipt = step.ports.email.find(step.key)
+    receipt = _port(config, step).find(step.key)
     return None if receipt is None else _done(step, receipt)
+
+
+def sample(config: Config) -> dict[str, Any]:
+    """As if it had been sent."""
+    return {
+        "email_sent": True,
+        "email_id": str(uuid5(NAMESPACE_URL, "sample")),
+        "message_id": "<sample@example.com>",
+        "status": "sent",
+        "provider": "sample",
+    }
 
 
 @node(
@@ -88,6 +100,7 @@ def lookup(config: Config, step: Step) -> Outcome | None:
     aliases=("email",),
     check=check,
     lookup=lookup,
+    sample=sample,
 )
 def run(config: Config, step: Step) -> Outcome:
     """Sends one e-mail, written here or stored as a message template."""
@@ -106,7 +119,11 @@ def run(config: Config, step: Step) -> Outcome:
     if problems := _unsendable(config, mail):
         told = " ".join(f"{name}: {sentence}" for name, sentence in problems)
         return Failed("rejected", f"The mail was not sent. {told}", {"fields": dict(problems)})
-    return _done(step, step.ports.email.send(mail, timeout=step.timeout))
+    return _done(step, _port(config, step).send(mail, timeout=step.timeout))
+
+
+def _port(config: Config, step: Step) -> EmailPort:
+    return step.ports.connections.email(config.connection_id) if config.connection_id else step.ports.email
 
 
 def _message(config: Config, step: Step) -> tuple[str, str, str]:

@@ -1,4 +1,4 @@
-"""`file-processor`: text of many formats to items and back (`schemas/node_configs.yaml`)."""
+"""`file-processor`: files and texts of many formats to items, and items to files and texts (`schemas/node_configs.yaml`)."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from engine.expression_values import as_text
-from engine.node import Done, Failed, NodeConfig, Outcome, Step, node
+from engine.node import Done, Effect, Failed, NodeConfig, Outcome, Step, node
 from nodes.formats.adf import parse_adf
 from nodes.formats.adf_document import looks_like_adf
 from nodes.formats.content import MIB, Unreadable, check_size, decode, detect, sniff_delimiter
-from nodes.formats.delimited import parse_delimited, write_delimited
-from nodes.formats.json_text import parse_json, parse_json_lines, write_json, write_json_lines
+from nodes.formats.delimited import parse_delimited
+from nodes.formats.job import Job
+from nodes.formats.json_text import parse_json, parse_json_lines
+from nodes.formats.stored import Clock, Found, Made, as_file, opened, read_items, write_file, write_items
+from nodes.formats.writing import MEDIA_TYPES
 from nodes.formats.xml import parse_xml
 from nodes.settings.checks import Problems
 from nodes.settings.text import Text
 
 MAX_CONTENT = 10 * MIB
-_READ = "csv, tsv, json, ndjson, xml, text and adf"
-_NO_FILES = "Stored files cannot be opened yet; give the text itself in content."
+_BINARY = ("xlsx", "pdf")
+_WRITTEN = "csv, tsv, json, ndjson, xlsx, xml or text"
 
 
 class Options(BaseModel):
@@ -33,13 +35,18 @@ class Options(BaseModel):
 
     delimiter: str = Field(default="", max_length=1, description="csv: the sign between values; a comma if not given.")
     header: bool | list[str] = Field(
-        default=True, description="csv, tsv: whether the first row names the columns; or the names themselves."
+        default=True, description="csv, tsv, xlsx: whether the first row names the columns; or the names themselves."
     )
-    columns: list[str] = Field(default=[], description="csv, writing: which columns, in which order.")
+    columns: list[str] = Field(
+        default=[], description="csv, tsv, xlsx, writing: which columns, in which order; else all there are."
+    )
     neutralise_formulas: bool = Field(
-        default=False, description="csv, writing: put a ' before text that a spreadsheet would run as a formula."
+        default=True, description="csv, tsv, writing: put a ' before text that a spreadsheet would run as a formula."
     )
+    sheet: Text = Field(default="", description="xlsx: the sheet's name, or its number from 1; else the first shown.")
     path: Text = Field(default="", description="xml: where the items are, from the root, such as catalog/book.")
+    root: Text = Field(default="items", description="xml, writing: the name of the outermost element.")
+    item: Text = Field(default="item", description="xml, writing: the name of each item's element.")
     timezone: Text = Field(default="", description="adf: the zone of dates that name none, such as America/Chicago.")
     content_encoding: Literal["text", "base64"] = Field(
         default="text", description="base64: content holds bytes in base64, whose charset is found out."
@@ -57,58 +64,130 @@ class Options(BaseModel):
 
 
 class Config(NodeConfig):
-    operation: Literal["parse", "write"] = Field(default="parse", description="From text to items, or the other way.")
+    operation: Literal["parse", "write"] = Field(
+        default="parse", description="To items, or from items to a file or text."
+    )
     format: Literal["auto", "csv", "tsv", "json", "ndjson", "xlsx", "xml", "pdf", "text", "adf"] = Field(
         default="auto", description="The format; auto finds it out when reading."
     )
-    file: Text | None = Field(default=None, description="A stored file (comes later).")
+    file: Text | None = Field(
+        default=None, description="The id of a stored file to read, of any size; or to write anew."
+    )
     content: Any = Field(default=None, description="The text to read, or the items to write; else what arrives.")
+    file_name: Text = Field(
+        default="", max_length=200, description="Writing: store the result as a file of this name, however short it is."
+    )
     options: Options = Field(default=Options(), description="Details of the format.")
-    max_items: int = Field(default=100_000, ge=1, le=1_000_000, description="More items than this are refused.")
+    max_items: int = Field(
+        default=100_000,
+        ge=1,
+        le=1_000_000,
+        description="content: more items than this are refused. file: at most this many stand in items.",
+    )
 
 
 def check(config: Config) -> Problems:
     problems: Problems = []
-    if config.file:
-        problems.append(("file", _NO_FILES))
-    if config.format in ("xlsx", "pdf"):
-        problems.append(("format", f"This build reads {_READ}; {config.format} comes later. Save it as csv first."))
-    if config.operation == "write" and config.format in ("auto", "xml", "adf"):
-        problems.append(("format", "Choose what to write: csv, tsv, json, ndjson or text."))
+    if config.file and config.content is not None:
+        problems.append(("file", "Give a file or content, not both."))
+    if config.operation == "write" and config.format not in MEDIA_TYPES:
+        problems.append(("format", f"Choose what to write: {_WRITTEN}."))
     return problems
 
 
-@node("file-processor", title="Read or write a file", config=Config, check=check)
+@node(
+    "file-processor",
+    title="Read or write a file",
+    config=Config,
+    check=check,
+    effect=Effect.REPEATABLE,
+    default_timeout=600.0,
+)
 def run(config: Config, step: Step) -> Outcome:
-    """Reads CSV, TSV, JSON, NDJSON, XML, text and ADF leads into items, or writes items as CSV, TSV, JSON or text."""
-    content = step.input if config.content is None else config.content
+    """Reads CSV, TSV, JSON, NDJSON, XLSX, XML, PDF, text and ADF leads into items, or writes items to a file or text.
+
+    A stored file may have a million items: the first ones stand in `items`, all of them in the NDJSON file `artefact`.
+    """
+    clock = Clock(step)
     try:
-        return Done(_write(config, content) if config.operation == "write" else _parse(config, content, step))
+        return Done(_write(config, step, clock) if config.operation == "write" else _parse(config, step, clock))
     except Unreadable as error:
         return Failed("rejected", error.message)
 
 
-def _parse(config: Config, given: Any, step: Step) -> dict[str, Any]:
+def _job(config: Config, name: str = "") -> Job:
+    options = config.options
+    return Job(
+        "read",
+        format="auto" if config.operation == "write" else config.format,
+        target=config.format,
+        name=name,
+        delimiter=options.delimiter,
+        header=options.header,
+        columns=options.columns,
+        neutralise=options.neutralise_formulas,
+        path=options.path,
+        timezone=options.timezone,
+        sheet=options.sheet,
+        root=options.root,
+        item=options.item,
+    )
+
+
+def _parse(config: Config, step: Step, clock: Clock) -> dict[str, Any]:
+    if config.file:
+        with opened(step, config.file) as (name, file):
+            return _found(read_items(step, _job(config, name), file, clock, most=config.max_items), step)
+    given = step.input if config.content is None else config.content
     if not isinstance(given, str):
         raise Unreadable("content: there is no text to read; name it, such as {{ input.body }}.")
     content = _bytes(given) if config.options.content_encoding == "base64" else given
     check_size(content, MAX_CONTENT, "content")
     kind = _kind(config, content)
+    if kind in _BINARY:
+        return _parse_binary(config, step, clock, content, kind)
     if kind == "adf":
         leads = parse_adf(content, ZoneInfo(config.options.timezone) if config.options.timezone else None)
-        for problem in leads.problems:
-            step.log("warning", problem)
-        return _parsed(config, leads.items, kind, leads.problems)
+        return _parsed(config, step, leads.items, kind, leads.problems)
     text = content if isinstance(content, str) else decode(content)
-    return _parsed(config, _READERS[kind](text, config), kind, [])
+    return _parsed(config, step, _READERS[kind](text, config), kind, [])
 
 
-def _parsed(config: Config, items: list[Any], kind: str, problems: list[str]) -> dict[str, Any]:
+def _parse_binary(config: Config, step: Step, clock: Clock, content: str | bytes, kind: str) -> dict[str, Any]:
+    """A workbook or a PDF file in base64."""
+    if isinstance(content, str):
+        raise Unreadable(
+            f"The content is {kind}, which is no text. Give the id of a stored file, or its bytes in base64 with "
+            "options.content_encoding set to base64."
+        )
+    with as_file(content) as file:
+        found = read_items(step, _job(config, f"content.{kind}"), file, clock, most=config.max_items)
+    return _found(found, step)
+
+
+def _found(found: Found, step: Step) -> dict[str, Any]:
+    for problem in found.report.problems:
+        step.log("warning", problem)
+    return {
+        "items": found.items,
+        "item_count": found.report.count,
+        "format": found.report.format,
+        "problems": found.report.problems,
+        "artefact": found.file,
+        "truncated": len(found.items) < found.report.count,
+    }
+
+
+def _parsed(config: Config, step: Step, items: list[Any], kind: str, problems: list[str]) -> dict[str, Any]:
     if len(items) > config.max_items:
         raise Unreadable(
-            f"The content holds {len(items):,} items and max_items is {config.max_items:,}. Split it or raise it."
+            f"The content holds {len(items):,} items and max_items is {config.max_items:,}. Split it, raise max_items, or "
+            "upload it as a file and give the file's id."
         )
-    return {"items": items, "item_count": len(items), "format": kind, "problems": problems}
+    for problem in problems:
+        step.log("warning", problem)
+    told = {"items": items, "item_count": len(items), "format": kind, "problems": problems}
+    return {**told, "artefact": None, "truncated": False}
 
 
 def _bytes(given: str) -> bytes:
@@ -119,15 +198,12 @@ def _bytes(given: str) -> bytes:
 
 
 def _kind(config: Config, content: str | bytes) -> str:
-    """The format to read as. Raises `Unreadable` for one that this build cannot read."""
+    """The format to read as."""
     if config.format != "auto":
         return config.format
     text = content if isinstance(content, str) else decode(content)
     is_json = text.lstrip("\ufeff \t\r\n").startswith(("{", "["))
-    kind = "adf" if not is_json and looks_like_adf(text) else detect(text)
-    if kind not in (*_READERS, "adf"):
-        raise Unreadable(f"The content is {kind}; this build reads {_READ}. Save it as csv or text first.")
-    return kind
+    return "adf" if not is_json and looks_like_adf(text) else detect(text)
 
 
 def _read_csv(text: str, config: Config) -> list[Any]:
@@ -150,30 +226,32 @@ _READERS: dict[str, Callable[[str, Config], list[Any]]] = {
 }
 
 
-def _write(config: Config, given: Any) -> dict[str, Any]:
-    items = _items(given)
-    content, media_type = _WRITERS[config.format](items, config.options)
-    check_size(content, MAX_CONTENT, "text that was written")
-    return {"content": content, "media_type": media_type, "item_count": len(items), "format": config.format}
+def _write(config: Config, step: Step, clock: Clock) -> dict[str, Any]:
+    if config.file:
+        with opened(step, config.file) as (name, file):
+            return _made(config, write_file(step, _job(config, name), file, clock, config.file_name))
+    items = _items(step.input if config.content is None else config.content)
+    return _made(config, write_items(step, _job(config), items, config.file_name))
+
+
+def _made(config: Config, made: Made) -> dict[str, Any]:
+    return {
+        "content": made.content,
+        "artefact": made.file,
+        "media_type": MEDIA_TYPES[config.format],
+        "size": made.size,
+        "item_count": made.report.count,
+        "format": config.format,
+    }
 
 
 def _items(given: Any) -> list[Any]:
     """A list is its items, a map with `items` (what reading gives) holds them, any other value is one item."""
     if isinstance(given, dict) and isinstance(given.get("items"), list):
+        if given.get("truncated") is True and isinstance(given.get("artefact"), str):
+            raise Unreadable(
+                "content: these are only the first items of a large file. Write all of them by setting file to the artefact's "
+                "id, such as {{ steps.read.artefact }}."
+            )
         return list(given["items"])
     return given if isinstance(given, list) else [given]
-
-
-_WRITERS: dict[str, Callable[[list[Any], Options], tuple[str, str]]] = {
-    "csv": lambda items, options: (
-        write_delimited(items, options.delimiter or ",", options.columns, options.neutralise_formulas),
-        "text/csv; charset=utf-8",
-    ),
-    "tsv": lambda items, options: (
-        write_delimited(items, "\t", options.columns, options.neutralise_formulas),
-        "text/tab-separated-values; charset=utf-8",
-    ),
-    "json": lambda items, _options: (write_json(items), "application/json"),
-    "ndjson": lambda items, _options: (write_json_lines(items), "application/x-ndjson"),
-    "text": lambda items, _options: ("".join(f"{as_text(each)}\n" for each in items), "text/plain; charset=utf-8"),
-}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from engine.node import Done, Failed, NodeConfig, Outcome, Step, node
+from engine.samples import of_schema
 from engine.waiting import Person, Question, Reason, Wait, Wake
 from nodes.settings.checks import Problems
 from nodes.settings.form_fields import FormField, Invalid, collect, matches
@@ -62,7 +63,20 @@ def resume(config: Config, step: Step, wake: Wake) -> Outcome:
     return Wait(Reason.FORM, wake.left)
 
 
-@node("form-input", title="Form", config=Config, trigger=True, check=check, resume=resume)
+def sample(config: Config) -> dict[str, Any]:
+    """As if somebody had filled it in: the default of each field, else a value of its type."""
+    return {field.name: _filled_in(field) if field.default is None else field.default for field in config.fields}
+
+
+def _filled_in(field: FormField) -> Any:
+    if field.type in ("select", "multiselect"):
+        first = [each.value for each in field.options[:1]]
+        return first if field.type == "multiselect" else next(iter(first), None)
+    as_schema = {"email": "string", "date": "string", "number": "number", "boolean": "boolean"}
+    return of_schema({"type": as_schema.get(field.type, "string"), "format": field.type})
+
+
+@node("form-input", title="Form", config=Config, trigger=True, check=check, resume=resume, sample=sample)
 def run(config: Config, step: Step) -> Outcome:
     """Checks the values given at the start against its fields; in mid-run, waits until somebody fills it in."""
     if not step.first:

@@ -49,7 +49,19 @@ def _matches(condition: str, event: object, step: Step) -> bool:
         return False
 
 
-@node("wait-for-event", title="Wait for an event", config=Config, outputs=(RECEIVED, EXPIRED), resume=resume)
+def sample(config: Config) -> Done:
+    """As if the event had been received, without any data of its own."""
+    return Done({"event": config.event, "id": "sample", "received_at": "2026-01-01T09:00:00Z"}, port=RECEIVED)
+
+
+@node(
+    "wait-for-event",
+    title="Wait for an event",
+    config=Config,
+    outputs=(RECEIVED, EXPIRED),
+    resume=resume,
+    sample=sample,
+)
 def run(config: Config, step: Step) -> Outcome:
     """Waits until an event of this name, for which the condition holds, is received."""
     asked = Question(title=f"Event {config.event}", event=config.event)

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from accounts import markup
 from accounts.operators import AutocompleteFilter, ChoiceFilter, ReadOnlyAdmin, RecordAdmin
-from workflows.models import Schedule, Workflow, WorkflowVersion
+from workflows.models import Schedule, Workflow, WorkflowTestCase, WorkflowVersion
 from workflows.secrets import masked, without_secrets
 
 Json = dict[str, Any]
@@ -42,8 +42,8 @@ class WorkflowAdmin(ReadOnlyAdmin):
     show_full_result_count = False
     ordering = ("-id",)
     fields: Any = (
-        "name", "description", "category", "organization_link", "is_active", "newest_version", "versions", "template_id",
-        "created_by", "created", "updated", "deleted_at", "id",
+        "name", "description", "category", "organization_link", "is_active", "newest_version", "published_version", "versions",
+        "template_id", "created_by", "created", "updated", "deleted_at", "id",
     )  # fmt: skip
     readonly_fields: Any = ("organization_link", "newest_version", "versions", "created", "updated")
 
@@ -79,7 +79,8 @@ class WorkflowVersionAdmin(RecordAdmin):
     search_help_text = "Workflow's name or id"
     deferred = ("definition",)
     fields: Any = (
-        "workflow_link", "number", "organization", "created_by", "created", "checksum", "nodes", "edges", "whole",
+        "workflow_link", "number", "organization", "created_by", "created", "note", "published_by", "published_at", "checksum",
+        "nodes", "edges", "whole",
     )  # fmt: skip
     readonly_fields = ("workflow_link", "created", "nodes", "edges", "whole")
 
@@ -130,6 +131,50 @@ class WorkflowVersionAdmin(RecordAdmin):
     @admin.display(description="definition")
     def whole(self, version: WorkflowVersion) -> SafeString:
         return markup.json_block(without_secrets(version.definition), "Definition", limit=200_000)
+
+
+@admin.register(WorkflowTestCase)
+class WorkflowTestCaseAdmin(RecordAdmin):
+    """What a workflow promises. It is written where the workflow is drawn."""
+
+    list_display = ("name", "workflow_link", "passed", "last_version", "last_run", "organization")
+    list_filter = (("workflow", AutocompleteFilter), ("organization", AutocompleteFilter))
+    list_select_related = ("workflow", "organization")
+    search_fields = ("name", "workflow__name")
+    search_keys = ("id", "workflow_id")
+    search_help_text = "Its name, or the workflow's name or id"
+    deferred = ("input_data", "context", "pinned", "mocks", "assertions", "last_result")
+    related = ("workflow", "organization", "created_by")
+    fields: Any = (
+        "name", "workflow_link", "organization", "created_by", "expected_status", "claims", "given", "passed", "last_version",
+        "last_run", "told", "id",
+    )  # fmt: skip
+    readonly_fields = ("workflow_link", "claims", "given", "passed", "last_run", "told")
+
+    @admin.display(description="workflow")
+    def workflow_link(self, case: WorkflowTestCase) -> SafeString:
+        return markup.link(case.workflow)
+
+    @admin.display(description="passed", boolean=True)
+    def passed(self, case: WorkflowTestCase) -> bool | None:
+        return case.last_passed
+
+    @admin.display(description="last run")
+    def last_run(self, case: WorkflowTestCase) -> str:
+        return markup.moment(case.last_run_at)
+
+    @admin.display(description="assertions")
+    def claims(self, case: WorkflowTestCase) -> SafeString:
+        return markup.json_block(case.assertions, "Assertions")
+
+    @admin.display(description="given")
+    def given(self, case: WorkflowTestCase) -> SafeString:
+        parts = {name: getattr(case, name) for name in ("input_data", "context", "pinned", "mocks")}
+        return markup.json_block(parts, "Given")
+
+    @admin.display(description="what the last run told")
+    def told(self, case: WorkflowTestCase) -> SafeString:
+        return markup.json_block(case.last_result, "Result")
 
 
 class DueFilter(ChoiceFilter):

@@ -26,6 +26,27 @@ class WorkflowInactive(DomainError):
     sentence = "The workflow is not active. Activate it first."
 
 
+class NothingPublished(WorkflowInactive):
+    """There are drafts only."""
+
+    slug = "workflow_not_published"
+    sentence = "No version of this workflow is published yet. Publish one first."
+
+
+class PublishRefused(DomainError):
+    """A version is published only with its test cases passed. `details.failed` lists the cases that did not."""
+
+    kind = Kind.CONFLICT
+    slug = "workflow_tests_failed"
+    sentence = "The version was not published, because test cases of the workflow fail."
+
+
+class CaseNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "workflow_test_not_found"
+    sentence = "This workflow has no such test case."
+
+
 class WorkflowBusy(DomainError):
     kind = Kind.CONFLICT
     slug = "workflow_busy"

@@ -14,3 +14,13 @@ class WorkflowSaved(Event):
     workflow_id: UUID
     version: int
     user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowPublished(Event):
+    """Runs begin on this version from now on."""
+
+    organization_id: UUID
+    workflow_id: UUID
+    version: int
+    user_id: UUID

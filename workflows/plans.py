@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from uuid import UUID
 
-from engine.graph import Graph, compile_graph
+from engine.graph import Graph, InvalidDefinition, Problem, compile_graph
 from workflows.models import WorkflowVersion
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """`workflow` and `organization` are what expressions read under these names; names as they were when first loaded.
 
@@ -23,6 +23,19 @@ class Plan:
     workflow: Mapping[str, Any]
     organization: Mapping[str, Any]
     timeout: float | None
+    definition: Mapping[str, Any]
+
+    @cached_property
+    def _bodies(self) -> dict[str, Graph]:
+        return {}
+
+    def graph_of(self, body: str) -> Graph:
+        """The whole graph, or the one that a node holds: `body` is a path of node ids. Raises `InvalidDefinition`."""
+        if not body:
+            return self.graph
+        if body not in self._bodies:
+            self._bodies[body] = compile_graph(_body(self.definition, body.split("/")))
+        return self._bodies[body]
 
 
 @lru_cache(maxsize=512)
@@ -37,9 +50,21 @@ def plan_of(version_id: UUID) -> Plan:
         workflow={"id": str(version.workflow_id), "name": version.workflow.name, "version": version.number},
         organization={"id": str(version.organization_id), "name": version.organization.name},
         timeout=_seconds(version.definition.get("settings") or {}),
+        definition=version.definition,
     )
 
 
 def _seconds(settings: Mapping[str, Any]) -> float | None:
     said = settings.get("timeout_seconds")
     return float(said) if isinstance(said, int | float) and not isinstance(said, bool) and said > 0 else None
+
+
+def _body(definition: Mapping[str, Any], path: Sequence[str]) -> Mapping[str, Any]:
+    """The definition that a node holds in its setting `workflow`."""
+    for node_id in path:
+        node = next((each for each in definition.get("nodes", []) if each.get("id") == node_id), None)
+        held = (node or {}).get("config", {}).get("workflow")
+        if not isinstance(held, Mapping):
+            raise InvalidDefinition([Problem("This node holds no workflow of its own.", node=node_id)])
+        definition = held
+    return definition

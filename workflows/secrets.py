@@ -5,13 +5,16 @@ Whoever reads a definition sees a mask in their place; the mask sent back means 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from engine.registry import NODES, UnknownNode
 
 MASK = "********"
+CREDENTIAL_HEADERS = frozenset(
+    {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token", "api-key"}
+)
 
 Json = dict[str, Any]
 
@@ -21,6 +24,41 @@ def masked(node: Mapping[str, Any]) -> Json:
     config = node.get("config")
     shown = dict(config) if isinstance(config, Mapping) else {}
     return {**shown, **{name: MASK for name in _secrets(node.get("type")) if shown.get(name)}}
+
+
+def is_secret(node_type: str, path: Sequence[str | int]) -> bool:
+    """Whether what stands at this path of a node is not to be shown: a secret setting, or a header that carries credentials.
+
+    A node may hold a workflow of its own, whose node types the path does not tell: there every type's secrets count.
+    """
+    if len(path) < 2 or path[0] != "config":
+        return False
+    if path[-2] == "headers" and str(path[-1]).lower() in CREDENTIAL_HEADERS:
+        return True
+    return path[1] in _secrets(node_type) or (len(path) > 2 and path[-2] == "config" and path[-1] in _any_secrets())
+
+
+def shown_config(node_type: str, config: Mapping[str, Any]) -> Json:
+    """A configuration for people who compare or carry it elsewhere: without secrets, and without written-down credentials."""
+    shown: Json = veiled(masked({"type": node_type, "config": config}))
+    return shown
+
+
+def veiled(value: Any) -> Any:
+    """A value in which no node, however deep, shows a secret, and no header a credential."""
+    if isinstance(value, list):
+        return [veiled(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    shown = {name: veiled(each) for name, each in value.items()}
+    if isinstance(shown.get("config"), dict) and isinstance(shown.get("type"), str):
+        shown["config"] = masked(shown)
+    if isinstance(shown.get("headers"), dict):
+        shown["headers"] = {
+            name: MASK if each and name.lower() in CREDENTIAL_HEADERS else each
+            for name, each in shown["headers"].items()
+        }
+    return shown
 
 
 def without_secrets(definition: Any) -> Any:
@@ -63,6 +101,11 @@ def _secrets(node_type: Any) -> frozenset[str]:
         return _marked(NODES.get(str(node_type or "")).name)
     except UnknownNode:
         return frozenset()
+
+
+@cache
+def _any_secrets() -> frozenset[str]:
+    return frozenset(name for each in NODES for name in _marked(each.name))
 
 
 @cache

@@ -8,8 +8,8 @@ from django.db.models import Q, QuerySet
 
 from auterity.kernel.access import Actor, Permission, require
 from engine.graph import Problem, check
-from workflows.errors import VersionNotFound, WorkflowNotFound
-from workflows.models import Workflow, WorkflowVersion
+from workflows.errors import CaseNotFound, VersionNotFound, WorkflowNotFound
+from workflows.models import Workflow, WorkflowTestCase, WorkflowVersion
 
 
 def list_workflows(
@@ -44,10 +44,33 @@ def get_version(*, actor: Actor, workflow: Workflow, number: int | None = None) 
     return found
 
 
-def list_versions(*, actor: Actor, workflow_id: UUID) -> QuerySet[WorkflowVersion]:
-    """Newest first, lazily."""
+def published_version(*, workflow: Workflow) -> WorkflowVersion | None:
+    """The version that runs begin on; None where only drafts are stored. The caller has proved that it may see the workflow."""
+    if workflow.published_version is None:
+        return None
+    found = WorkflowVersion.objects.of(workflow.organization_id)
+    return found.get(workflow=workflow, number=workflow.published_version)
+
+
+def list_versions(*, workflow: Workflow) -> QuerySet[WorkflowVersion]:
+    """Newest first, lazily, each with who made and who published it. The caller has proved that it may see the workflow."""
+    found = WorkflowVersion.objects.of(workflow.organization_id).filter(workflow=workflow)
+    return found.select_related("created_by", "published_by").order_by("-number")
+
+
+def list_cases(*, actor: Actor, workflow: Workflow) -> QuerySet[WorkflowTestCase]:
+    """A workflow's test cases in the order they were made, lazily."""
+    require(actor, Permission.WORKFLOW_READ)
+    return WorkflowTestCase.objects.of(actor).filter(workflow=workflow).order_by("id")
+
+
+def get_case(*, actor: Actor, workflow_id: UUID, case_id: UUID) -> WorkflowTestCase:
+    """Raises `WorkflowNotFound` or `CaseNotFound`."""
     workflow = get_workflow(actor=actor, workflow_id=workflow_id)
-    return WorkflowVersion.objects.of(actor).filter(workflow=workflow).order_by("-number")
+    found = WorkflowTestCase.objects.of(actor).filter(workflow=workflow, id=case_id).first()
+    if found is None:
+        raise CaseNotFound
+    return found
 
 
 def validate(*, actor: Actor, definition: dict[str, object]) -> list[Problem]:

@@ -1,4 +1,4 @@
-"""Schedules in step with their workflow's newest version: called in the transaction that changes it."""
+"""Schedules in step with their workflow's published version: called in the transaction that changes it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class _Wanted:
 
 
 def sync(workflow: Workflow, definition: Mapping[str, Any]) -> None:
-    """Bring the workflow's schedules in line with its newest definition and its state.
+    """Bring the workflow's schedules in line with its published definition and its state.
 
     A schedule whose times did not change keeps the moment it is due; one that is new, changed or switched on again counts
     from now, so that nothing is made up for the time it was off. Of a workflow that is off or deleted nothing is due.

@@ -12,9 +12,11 @@ from auterity.kernel.errors import PermissionDenied
 class Permission(StrEnum):
     """`resource:action`, alphabetical. 001 documents workflow:read, workflow:create, ai:route and metrics:read."""
 
+    AI_MANAGE = "ai:manage"
     AI_PROCESS = "ai:process"
     AI_ROUTE = "ai:route"
     EXECUTION_READ = "execution:read"
+    INTEGRATION_MANAGE = "integration:manage"
     INTEGRATION_READ = "integration:read"
     LOGS_READ = "logs:read"
     METRICS_READ = "metrics:read"
@@ -56,7 +58,9 @@ _MEMBER = _VIEWER | {
     Permission.WORKFLOW_UPDATE,
 }
 _MANAGER = _MEMBER | {
+    Permission.AI_MANAGE,
     Permission.AI_ROUTE,
+    Permission.INTEGRATION_MANAGE,
     Permission.METRICS_READ,
     Permission.TEMPLATE_DELETE,
     Permission.TEMPLATE_UPDATE,

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
     "auterity",
     "accounts",
     "integrations",
+    "artefacts",
     "ai",
     "workflows",
     "templates_app",
@@ -139,13 +140,22 @@ STATIC_URL = "/static/"
 STATIC_ROOT = ENV.data_dir / "static"
 # Embedded, static files are served straight from the packages; in production `collectstatic` gathers them first.
 WHITENOISE_USE_FINDERS = EMBEDDED
-STORAGES = {
+STORAGES: dict[str, Any] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if EMBEDDED
         else "whitenoise.storage.CompressedStaticFilesStorage"
     },
+    # Every machine reaches the database, so there the files are in it; embedded, a folder is enough (decision 13).
+    "artefacts": {"BACKEND": f"artefacts.storage.{'FolderStorage' if EMBEDDED else 'DatabaseStorage'}"},
+}
+# Files that people upload and steps make, in bytes.
+ARTEFACTS: dict[str, Any] = {
+    "folder": ENV.data_dir / "artefacts",
+    "max_upload_bytes": 256 * 1024 * 1024,  # one file from outside
+    "max_file_bytes": 1024 * 1024 * 1024,  # one file that a step makes
+    "max_organization_bytes": ENV.files_gigabytes * 1024 * 1024 * 1024,  # all files of one organization
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 
@@ -189,7 +199,8 @@ ENGINE: dict[str, Any] = {
     "schedule_grace_seconds": 30.0,  # how late a schedule may fire and still count as in time
     "poison_attempts": 5,  # claims without progress before an execution is given up
     "max_steps": 20_000,  # steps one execution may take
-    "max_output_bytes": 4 * 1024 * 1024,  # one step's output
+    "max_output_bytes": 32 * 1024 * 1024,  # one step's output; above inline_bytes it is kept as a file
+    "inline_bytes": 256 * 1024,  # a step's output over this is kept as a file, by reference in its row
     "max_input_bytes": 1024 * 1024,  # inputs and context of one execution
     "execution_timeout_seconds": 24 * 3600.0,
     "sync_wait_seconds": 25.0,  # how long execution_mode=sync waits before it answers 202
@@ -202,6 +213,8 @@ DEFAULT_MODEL = ENV.openai_model
 SMTP_URL = ENV.smtp_url
 MAIL_FROM = ENV.mail_from
 OUTBOX_DIR = ENV.data_dir / "outbox"
+SMS_URL = ENV.sms_url
+SQLITE_DIR = ENV.sqlite_dir
 
 CELERY = {
     "broker_url": ENV.broker_url or REDIS_URL or "memory://",

@@ -4,16 +4,18 @@ import tempfile
 from pathlib import Path
 
 from auterity.settings.base import *  # noqa: F403  Django's own way of building one settings module on another.
-from auterity.settings.base import DATABASES, ENGINE
+from auterity.settings.base import ARTEFACTS, DATABASES, EMBEDDED, ENGINE
 
 _data = Path(tempfile.mkdtemp(prefix="auterity-test-"))
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 OUTBOX_DIR = _data / "outbox"
 STATIC_ROOT = _data / "static"
+ARTEFACTS = {**ARTEFACTS, "folder": _data / "artefacts"}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "artefacts": {"BACKEND": f"artefacts.storage.{'FolderStorage' if EMBEDDED else 'DatabaseStorage'}"},
 }
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: the tests use several threads and processes on one database, as the product does.
@@ -25,3 +27,5 @@ ENGINE = {**ENGINE, "lease_seconds": 3.0, "poll_seconds": 0.1}
 OPENAI_API_KEY = ""
 OPENAI_BASE_URL = ""
 SMTP_URL = ""
+SMS_URL = ""
+SQLITE_DIR = ""

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('executions', '0006_waits_and_control'),
+        ('executions', '0007_child_runs'),
     ]
 
     operations = [

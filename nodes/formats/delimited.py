@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import count
 from typing import Any
 
@@ -19,19 +19,30 @@ def parse_delimited(text: str, delimiter: str = ",", header: bool | Sequence[str
 
     Raises `Unreadable` naming the row.
     """
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter=delimiter, strict=True)
-    rows: list[list[str]] = []
+    return list(records(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter, header))
+
+
+def records(lines: Iterable[str], delimiter: str, header: bool | Sequence[str]) -> Iterator[Any]:
+    """The same, a row at a time. Raises `Unreadable` naming the row."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    names = None if isinstance(header, bool) else list(header)
+    rows = 0
     try:
-        rows.extend(row for row in reader if row)
+        for row in reader:
+            if not row:
+                continue
+            rows += 1
+            if header is False:
+                yield row
+            elif names is None:
+                names = column_names(row)
+            else:
+                yield _record(names, row, rows)
     except csv.Error as error:
         raise Unreadable(
             f"Line {reader.line_num} of the table cannot be read: {error}. A value that holds quotes, the delimiter or "
             'a line break must be in double quotes, and a double quote inside it written twice ("").'
         ) from error
-    if header is False:
-        return rows
-    names = _column_names(rows.pop(0) if rows else []) if header is True else list(header)
-    return [_record(names, row, number) for number, row in enumerate(rows, start=2 if header is True else 1)]
 
 
 def write_delimited(
@@ -44,7 +55,7 @@ def write_delimited(
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\r\n")
     for row in _rows(items, columns):
-        writer.writerow([_cell(value, neutralise) for value in row])
+        writer.writerow([cell(value, neutralise) for value in row])
     return out.getvalue()
 
 
@@ -54,27 +65,45 @@ def neutralised(text: str) -> str:
 
 
 def _rows(items: Sequence[Any], columns: Sequence[str]) -> list[list[Any]]:
-    kinds = {dict if isinstance(item, dict) else list if isinstance(item, list) else object for item in items}
+    kinds = {kind_of(item) for item in items}
     if len(kinds) > 1:
-        raise Unreadable(
-            "A table is made of maps only, of lists only or of plain values only; these items mix them. "
-            "Bring them into one form with a data-transformation step first."
-        )
-    if kinds == {list}:
-        return [*([list(columns)] if columns else []), *items]
-    if kinds == {object}:
-        return [[columns[0] if columns else "value"], *([item] for item in items)]
-    names = list(columns) or list(dict.fromkeys(str(name) for item in items for name in item))
-    return [names, *([item.get(name) for name in names] for item in items)] if names else []
+        raise mixed()
+    kind = kinds.pop() if kinds else dict
+    names = list(columns)
+    if kind is dict:
+        names = names or list(dict.fromkeys(str(name) for item in items for name in item))
+        if not names:
+            return []
+    elif kind is object:
+        names = [columns[0] if columns else "value"]
+    return [*([names] if names else []), *(table_row(item, kind, names) for item in items)]
 
 
-def _cell(value: Any, neutralise: bool) -> str:
+def kind_of(item: Any) -> type:
+    """What a table is made of: maps, lists, or plain values."""
+    return dict if isinstance(item, dict) else list if isinstance(item, list) else object
+
+
+def table_row(item: Any, kind: type, names: Sequence[str]) -> list[Any]:
+    if kind is dict:
+        return [item.get(name) for name in names]
+    return list(item) if kind is list else [item]
+
+
+def mixed() -> Unreadable:
+    return Unreadable(
+        "A table is made of maps only, of lists only or of plain values only; these items mix them. "
+        "Bring them into one form with a data-transformation step first."
+    )
+
+
+def cell(value: Any, neutralise: bool) -> str:
     """Numbers stay as they are: -5 is no formula, "-5" given as text might be the start of one."""
     text = as_text(value).replace("\x00", "")
     return neutralised(text) if neutralise and isinstance(value, str) else text
 
 
-def _column_names(row: Sequence[str]) -> list[str]:
+def column_names(row: Sequence[str]) -> list[str]:
     """Names that all differ: an empty one becomes `column_3`, a second `price` becomes `price_2`."""
     names: list[str] = []
     taken: set[str] = set()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from nodes.formats.content import Unreadable
@@ -13,26 +12,23 @@ MAX_DEPTH = 100
 
 def parse_json(text: str) -> Any:
     """The value of a JSON text. Raises `Unreadable` with line and column."""
-    return _load(text.removeprefix("\ufeff"), "The JSON", line=None)
+    return load_json(text.removeprefix("\ufeff"), "The JSON", line=None)
 
 
 def parse_json_lines(text: str) -> list[Any]:
     """One value a line; blank lines are passed over. Raises `Unreadable` naming the line."""
     lines = enumerate(text.removeprefix("\ufeff").split("\n"), start=1)
-    return [_load(line, f"Line {number}", number) for number, line in lines if line.strip()]
+    return [load_json(line, f"Line {number}", number) for number, line in lines if line.strip()]
 
 
 def write_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2, default=str)
 
 
-def write_json_lines(items: Iterable[Any]) -> str:
-    return "".join(f"{json.dumps(item, ensure_ascii=False, default=str)}\n" for item in items)
-
-
-def _load(text: str, what: str, line: int | None) -> Any:
+def load_json(text: str, what: str, line: int | None) -> Any:
+    """One value. Raises `Unreadable`, which names it as `what`."""
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = json.loads(text, parse_constant=refuse_constant)
     except json.JSONDecodeError as error:
         place = f"column {error.colno}" if line else f"line {error.lineno}, column {error.colno}"
         raise Unreadable(f"{what} is not valid JSON at {place}: {error.msg}.") from error
@@ -40,12 +36,16 @@ def _load(text: str, what: str, line: int | None) -> Any:
         raise Unreadable(f"{what} is nested deeper than {MAX_DEPTH} levels.") from None
     except ValueError as error:  # A number of thousands of digits, or NaN.
         raise Unreadable(f"{what} is not valid JSON: {error}.") from error
-    if _too_deep(value):
-        raise Unreadable(f"{what} is nested deeper than {MAX_DEPTH} levels.")
+    check_depth(value, what)
     return value
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def check_depth(value: Any, what: str) -> None:
+    if _too_deep(value):
+        raise Unreadable(f"{what} is nested deeper than {MAX_DEPTH} levels.")
+
+
+def refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number; write null instead")
 
 

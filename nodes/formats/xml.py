@@ -6,11 +6,12 @@ with text alone becomes that text; namespaces are dropped.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import IO, Any
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
+from defusedxml.ElementTree import fromstring, iterparse
 
 from nodes.formats.content import Unreadable
 
@@ -34,15 +35,35 @@ def read_xml(text: str) -> Element:
     try:
         root: Element = fromstring(text.lstrip("\ufeff \t\r\n"), forbid_dtd=True)
     except DefusedXmlException as error:
-        raise Unreadable(
-            "The XML holds a document type definition or an entity declaration (<!DOCTYPE …>, <!ENTITY …>). Those can "
-            "read foreign files, so they are refused; remove them and send the document again."
-        ) from error
+        raise _declared() from error
     except ParseError as error:
-        line, column = error.position
-        reason = str(error).split(":")[0]
-        raise Unreadable(f"The XML is not well-formed at line {line}, column {column + 1}: {reason}.") from error
+        raise _broken(error) from error
     return root
+
+
+def stream_xml(file: IO[bytes], path: str = "") -> Iterator[Any]:
+    """The same from a file: with a `path` one element at a time is in memory. Raises `Unreadable`."""
+    names = [name for name in path.strip("/").split("/") if name]
+    open_elements: list[Element] = []
+    try:
+        for event, element in iterparse(file, events=("start", "end"), forbid_dtd=True):
+            if event == "start":
+                open_elements.append(element)
+                if len(open_elements) > MAX_DEPTH:
+                    raise Unreadable(f"The XML is nested deeper than {MAX_DEPTH} levels.")
+                continue
+            depth = len(open_elements)
+            if names and depth == len(names) and names == [local_name(each) for each in open_elements]:
+                yield to_plain(element)
+            elif not names and depth == 1:
+                yield {local_name(element): to_plain(element)}
+            open_elements.pop()
+            if names and depth <= len(names) and open_elements:
+                open_elements[-1].remove(element)
+    except DefusedXmlException as error:
+        raise _declared() from error
+    except ParseError as error:
+        raise _broken(error) from error
 
 
 def to_plain(element: Element, depth: int = 0) -> Any:
@@ -71,3 +92,16 @@ def local_name(element: Element) -> str:
 
 def _local(name: str) -> str:
     return name.rpartition("}")[2]
+
+
+def _declared() -> Unreadable:
+    return Unreadable(
+        "The XML holds a document type definition or an entity declaration (<!DOCTYPE …>, <!ENTITY …>). Those can "
+        "read foreign files, so they are refused; remove them and send the document again."
+    )
+
+
+def _broken(error: ParseError) -> Unreadable:
+    line, column = error.position
+    reason = str(error).split(":")[0]
+    return Unreadable(f"The XML is not well-formed at line {line}, column {column + 1}: {reason}.")

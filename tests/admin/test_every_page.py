@@ -22,8 +22,8 @@ def ours() -> list:
     return [model for app in local for model in app.get_models()]
 
 
-#: A template's parameters are part of its page.
-WITHIN_ANOTHER = {"templates_app.templateparameter"}
+#: A template's parameters are part of its page; pieces of customers' files are nobody's to look at.
+WITHIN_ANOTHER = {"artefacts.artefactchunk", "templates_app.templateparameter"}
 #: A handful of rows a template, read on their list.
 REGISTERED = [model for model in admin.site._registry if model in ours()]
 RECORDS = [model for model, of in admin.site._registry.items() if isinstance(of, RecordAdmin)]

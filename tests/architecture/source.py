@@ -12,6 +12,7 @@ PACKAGES = (
     "accounts",
     "ai",
     "api",
+    "artefacts",
     "auterity",
     "engine",
     "executions",
@@ -20,7 +21,7 @@ PACKAGES = (
     "templates_app",
     "workflows",
 )
-APPS = ("accounts", "ai", "executions", "integrations", "templates_app", "workflows")
+APPS = ("accounts", "ai", "artefacts", "executions", "integrations", "templates_app", "workflows")
 
 
 @cache

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 
+from artefacts.models import Artefact
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import InvalidInput
 from engine.node import Done, Effect, Failed, Outcome
@@ -16,6 +17,7 @@ from engine.ports import Rejected, Unknown, Usage
 from executions import again, effects, services
 from executions.errors import EffectsUnknown, ExecutionLive, ExecutionNotFound, PlanStale, RetryRefused
 from executions.models import Execution, ExecutionStep, LogKind
+from executions.payloads import Payloads
 from executions.retry_plan import Mode, RetryPlan, Wish
 from executions.runner import Runner
 from tests.executions.support import ended, flow, fresh, lines_of, person, save, start, steps_of, until
@@ -135,6 +137,23 @@ def test_a_kept_record_names_the_execution_it_comes_from_however_often_it_is_kep
         "c": None,
     }
     assert calls.made == Counter({"b": 1, "c": 2})
+
+
+def test_a_large_output_becomes_a_file_of_the_new_run(
+    actor: Actor, calls: Calls, engine: Any, settings: Any, tmp_path: Any, start_runner: Any
+) -> None:
+    settings.ARTEFACTS = {**settings.ARTEFACTS, "folder": tmp_path / "files"}
+    engine(inline_bytes=200)
+    start_runner()
+    failed = broken(actor, calls, chain(a="x" * 1000))
+    done = ended(retry(actor, failed))
+    assert done.status == "completed"
+    files = {each.execution_id: each for each in Artefact.objects.of(actor).filter(name="a-0.json")}
+    assert set(files) == {failed.id, done.id}
+    kept = steps_of(done)["a"].output_data
+    assert kept == {"$kept": {"file": str(files[done.id].pk), "bytes": files[done.id].size}}
+    Artefact.objects.of(actor).filter(execution_id=failed.id).delete()
+    assert Payloads(actor.organization_id, done.id).load(kept) == {"from": "a", "saw": "x" * 1000}
 
 
 def test_nothing_dangles_when_the_earlier_execution_is_gone(actor: Actor, calls: Calls, runner: Runner) -> None:

@@ -168,7 +168,7 @@ class Hands:
         if checkpoint is None:
             return False
         held = bool(journal.commit([checkpoint]))
-        self.active.committed()
+        self.active.unsaved.saved()
         return held
 
     def begin(self) -> Any:

@@ -219,7 +219,7 @@ def test_an_old_commit_under_the_same_fence_is_not_taken_for_the_newest(actor: A
     first = active.checkpoint(owner="w1", lease=30.0)
     assert set(journal.commit([first])) == {accepted.id}
     first.claim = replace(active.claim)
-    active.committed()
+    active.unsaved.saved()
     active.finish(job, Done("result"))
     active.drive()
     assert active.begin(1)

@@ -152,6 +152,7 @@ def test_a_long_wait_holds_no_worker(actor: Actor, add_node: Any, runner: Runner
         "reason": "retry",
         "node_id": "a",
         "until": row.due_at,
+        "since": row.started_at,
         "last_error": "Away for now.",
     }
     assert [step.status for step in shown.steps] == ["running"]

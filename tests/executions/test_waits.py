@@ -8,6 +8,7 @@ from email import message_from_bytes, policy
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
@@ -240,6 +241,7 @@ def test_an_event_wakes_the_runs_whose_condition_holds(actor: Actor, runner: Run
 def test_an_event_that_came_while_the_run_was_under_way_counts(actor: Actor, runner: Runner, add_node: Any) -> None:
     def send(config: Any, step: Any) -> Done:
         questions.receive_event(actor=actor, name="paid", data={"n": 7})
+        connection.close()  # This is a thread of the worker's own.
         return Done(None)
 
     add_node("call", send, effect=Effect.KEYED)
@@ -277,7 +279,9 @@ def test_a_paused_run_ends_what_is_under_way_and_begins_nothing(actor: Actor, ru
     opened.set()
     paused = resting(accepted)
     states = {name: (step.status, step.attempt, step.effect) for name, step in steps_of(accepted).items()}
-    assert states == {"a": ("completed", 1, "confirmed"), "b": ("waiting", 0, "not_done")}
+    assert states.pop("a") == ("completed", 1, "confirmed")
+    # Whether the worker saw the pause before or after it recorded that b is next: it does not perform it.
+    assert states in ({}, {"b": ("waiting", 0, "not_done")})
     assert (paused.status, paused.due_at, keys) == ("running", None, [f"{accepted.id}/a/0"])
     control.resume(actor=actor, execution_id=accepted.id)
     assert ended(accepted).status == "completed"

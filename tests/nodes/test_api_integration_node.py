@@ -142,8 +142,6 @@ def test_what_is_no_address_is_not_called(url: str) -> None:
 @pytest.mark.parametrize(
     ("config", "place"),
     [
-        ({"connection_id": "c"}, "connection_id"),
-        ({"pagination": {"type": "link"}}, "pagination"),
         ({"response": "file"}, "response"),
         ({"expect_status": ["2xx"]}, "expect_status"),
     ],

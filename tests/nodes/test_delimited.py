@@ -1,11 +1,13 @@
 """CSV there and back, whatever the values hold."""
 
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from nodes.formats.content import detect
 from nodes.formats.delimited import neutralised, parse_delimited, write_delimited
-from nodes.formats.json_text import parse_json_lines, write_json_lines
+from nodes.formats.json_text import parse_json_lines
 
 CELLS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
 NAMES = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
@@ -49,7 +51,7 @@ def test_neutralising_loses_nothing(cell: str) -> None:
     )
 )
 def test_ndjson_comes_back_as_it_was(items: list[object]) -> None:
-    assert parse_json_lines(write_json_lines(items)) == items
+    assert parse_json_lines("".join(f"{json.dumps(item, ensure_ascii=False)}\n" for item in items)) == items
 
 
 @given(st.text(max_size=200))

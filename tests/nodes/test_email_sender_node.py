@@ -169,7 +169,6 @@ def test_an_empty_message_is_told() -> None:
         ({**PLAIN, "from": "jane"}, ["from"]),
         ({**PLAIN, "to": []}, ["to"]),
         ({**PLAIN, "attachments": ["x"]}, ["attachments"]),
-        ({**PLAIN, "connection_id": "x"}, ["connection_id"]),
     ],
 )
 def test_mistakes_are_found_when_it_is_saved(config: dict[str, Any], places: list[str]) -> None:

@@ -27,6 +27,7 @@ def refusal(config: dict[str, Any], value: Any = None) -> str:
     return outcome.message
 
 
+WHOLE = {"artefact": None, "truncated": False}
 AUTO: dict[str, tuple[str, list[Any]]] = {
     "csv": ("a,b\n1,2\n", [{"a": "1", "b": "2"}]),
     "tsv": ("a\tb\n1\t2\n", [{"a": "1", "b": "2"}]),
@@ -42,7 +43,7 @@ AUTO: dict[str, tuple[str, list[Any]]] = {
 def test_every_format_is_read_and_found_out(kind: str, given: str) -> None:
     content, expected = AUTO[kind]
     outcome = process({"content": content, "format": "auto" if given == "auto" else kind})
-    assert outcome == Done({"items": expected, "item_count": len(expected), "format": kind, "problems": []})
+    assert outcome == Done({"items": expected, "item_count": len(expected), "format": kind, "problems": [], **WHOLE})
 
 
 @pytest.mark.parametrize("delimiter", [";", "|"])
@@ -138,11 +139,8 @@ def test_csv_as_it_is_met(content: str, options: dict[str, Any], expected: list[
         ({"format": "xml", "content": '<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>'}, "document type definition"),
         ({"format": "xml", "content": '<!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>'}, "document type definition"),
         ({"format": "adf", "content": "nothing"}, "No ADF lead was found"),
-        (
-            {"content": "%PDF-1.7 ..."},
-            "The content is pdf; this build reads csv, tsv, json, ndjson, xml, text and adf.",
-        ),
-        ({"content": "PK\x03\x04..."}, "The content is xlsx; this build reads csv"),
+        ({"content": "%PDF-1.7 ..."}, "The content is pdf, which is no text. Give the id of a stored file"),
+        ({"content": "PK\x03\x04..."}, "The content is xlsx, which is no text."),
         ({"format": "text", "content": "a\nb\nc", "max_items": 2}, "holds 3 items and max_items is 2"),
         ({"format": "text", "content": "x" * (10 * MIB + 1)}, "at most 10 MiB is read"),
     ],
@@ -154,14 +152,17 @@ def test_what_cannot_be_read_is_told(config: dict[str, Any], told: str) -> None:
 @pytest.mark.parametrize(
     ("config", "place", "told"),
     [
-        ({"file": "a1"}, "file", "Stored files cannot be opened yet; give the text itself in content."),
-        ({"format": "xlsx"}, "format", "This build reads csv, tsv, json, ndjson, xml, text and adf; xlsx comes later."),
-        ({"format": "pdf"}, "format", "This build reads csv, tsv, json, ndjson, xml, text and adf; pdf comes later."),
-        ({"operation": "write", "format": "xml"}, "format", "Choose what to write: csv, tsv, json, ndjson or text."),
+        ({"file": "a1", "content": "a"}, "file", "Give a file or content, not both."),
+        (
+            {"operation": "write", "format": "pdf"},
+            "format",
+            "Choose what to write: csv, tsv, json, ndjson, xlsx, xml or",
+        ),
+        ({"operation": "write", "format": "adf"}, "format", "Choose what to write"),
         ({"operation": "write"}, "format", "Choose what to write"),
     ],
 )
-def test_what_comes_later_is_refused_when_saved_and_when_run(config: dict[str, Any], place: str, told: str) -> None:
+def test_what_cannot_be_is_refused_when_saved_and_when_run(config: dict[str, Any], place: str, told: str) -> None:
     [(where, sentence)] = problems_of("file-processor", config)
     assert where == place
     assert sentence.startswith(told)
@@ -201,12 +202,20 @@ ROWS = [{"a": 1, "b": "x, y"}, {"a": None, "c": True}]
         ("csv", 'a,b,c\r\n1,"x, y",\r\n,,true\r\n', "text/csv; charset=utf-8"),
         ("tsv", "a\tb\tc\r\n1\tx, y\t\r\n\t\ttrue\r\n", "text/tab-separated-values; charset=utf-8"),
         ("ndjson", '{"a": 1, "b": "x, y"}\n{"a": null, "c": true}\n', "application/x-ndjson"),
+        ("json", '[\n{"a": 1, "b": "x, y"},\n{"a": null, "c": true}\n]\n', "application/json"),
+        (
+            "xml",
+            '<?xml version="1.0" encoding="UTF-8"?>\n<items>\n<item><a>1</a><b>x, y</b></item>\n'
+            "<item><a/><c>true</c></item>\n</items>\n",
+            "application/xml",
+        ),
         ("text", '{"a":1,"b":"x, y"}\n{"a":null,"c":true}\n', "text/plain; charset=utf-8"),
     ],
 )
 def test_items_are_written(kind: str, written: str, media_type: str) -> None:
     outcome = process({"operation": "write", "format": kind, "content": ROWS})
-    assert outcome == Done({"content": written, "media_type": media_type, "item_count": 2, "format": kind})
+    about = {"media_type": media_type, "size": len(written.encode()), "item_count": 2, "format": kind}
+    assert outcome == Done({"content": written, "artefact": None, **about})
 
 
 def test_json_written_is_json_read() -> None:
@@ -214,10 +223,10 @@ def test_json_written_is_json_read() -> None:
     assert items({"content": written, "format": "json"}) == ROWS
 
 
-def test_writing_takes_columns_and_can_neutralise() -> None:
+def test_writing_takes_columns_and_neutralises_formulas() -> None:
     config = {"operation": "write", "format": "csv", "content": [{"a": "=1", "b": 2}]}
-    assert process({**config, "options": {"columns": ["b", "a"]}}).output["content"] == "b,a\r\n2,=1\r\n"
-    assert process({**config, "options": {"neutralise_formulas": True}}).output["content"] == "a,b\r\n'=1,2\r\n"
+    assert process({**config, "options": {"columns": ["b", "a"]}}).output["content"] == "b,a\r\n2,'=1\r\n"
+    assert process({**config, "options": {"neutralise_formulas": False}}).output["content"] == "a,b\r\n=1,2\r\n"
 
 
 def test_writing_takes_what_arrives() -> None:

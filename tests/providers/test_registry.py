@@ -9,6 +9,7 @@ from pydantic import BaseModel, SecretStr
 
 import integrations.providers
 from engine.ports import NotConfigured
+from integrations.connection_types import CONNECTION_TYPES
 from integrations.registry import PROVIDERS, DuplicateProvider, ProviderRegistry, UnknownProvider, provider
 
 
@@ -20,7 +21,13 @@ class Config(BaseModel):
 def test_every_provider_module_is_found() -> None:
     folder = Path(integrations.providers.__path__[0])
     modules = [each for each in folder.glob("*/*.py") if each.name != "__init__.py"]
-    assert len(PROVIDERS) == len(modules)
+    registered = {each.factory.__module__ for each in (*PROVIDERS, *CONNECTION_TYPES)}
+    assert {f"{each.parent.name}.{each.stem}" for each in modules} == {
+        name.removeprefix("integrations.providers.") for name in registered
+    }
+    assert CONNECTION_TYPES.names() == [
+        "custom_model", "custom_rest", "messagebird", "mysql", "ollama", "openai", "postgres", "smtp", "sqlite", "twilio",
+    ]  # fmt: skip
     assert [(each.kind, each.name) for each in PROVIDERS if each.kind in ("email", "llm")] == [
         ("email", "outbox"),
         ("email", "smtp"),

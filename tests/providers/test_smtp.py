@@ -15,6 +15,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
 
 from engine.ports import Mail, NotConfigured, PortFailure, Rejected, TimedOut, Unavailable, Unknown
+from integrations.connection_types import CONNECTION_TYPES
 from integrations.mail import digest
 from integrations.providers.email import smtp
 from integrations.providers.email.smtp import Config, Smtp
@@ -255,3 +256,31 @@ def test_unusable_url_is_not_configured_and_keeps_its_secret(url: str) -> None:
     with pytest.raises(NotConfigured) as refused:
         PROVIDERS.get("email", "smtp").create({"url": url, "sender": "a@b.example"})
     assert "hush" not in str(refused.value)
+
+
+def own(port: int, credentials: dict[str, str] | None = None, **more: Any) -> Any:
+    config = {"host": "127.0.0.1", "port": port, "security": "none", "from": "desk@own.example"}
+    return CONNECTION_TYPES.get("smtp").create({**config, **more}, credentials or {})
+
+
+def test_a_customers_own_server_sends_in_its_name() -> None:
+    inbox = Inbox()
+    with serving(inbox) as port:
+        connection = own(port, reply_to="answers@own.example")
+        receipt = connection.send(mail(), timeout=5)
+        connection.send(mail(reply_to="other@own.example"), timeout=5)
+        assert connection.check(timeout=5) == "127.0.0.1 answered; no mail was sent."
+    assert receipt.message_id.endswith("@own.example>")
+    assert len(inbox.received) == 2
+    assert b"Reply-To: answers@own.example" in bytes(inbox.received[0].content or b"")
+    assert b"Reply-To: other@own.example" in bytes(inbox.received[1].content or b"")
+
+
+def test_a_wrong_login_is_told_when_a_customers_server_is_tried() -> None:
+    def refuse(*_: Any) -> AuthResult:
+        return AuthResult(success=False, handled=False)
+
+    with serving(Inbox(), authenticator=refuse, auth_require_tls=False) as port:
+        with pytest.raises(Rejected, match="refused the user name or password") as told:
+            own(port, {"username": "ann", "password": "smtp-marker"}).check(timeout=5)
+        assert "smtp-marker" not in repr(told.value)

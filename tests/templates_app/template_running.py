@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from engine.graph import compile_graph
 from engine.node import Failed
 from engine.perform import RunningStep, perform, prepare
-from engine.ports import HttpAnswer, LlmPort, Mail, Ports
+from engine.ports import HttpAnswer, LlmPort, Mail
 from engine.scheduler import Run
-from engine.testing import RecordingEmail, ScriptedHttp, StoredMessages
+from engine.testing import RecordingEmail, ScriptedHttp, StoredMessages, memory_ports
 from integrations.builtin_templates import BUILTIN
 from integrations.providers.llm.offline import Config, OfflineRules
 from templates_app.blanks import fill
@@ -61,12 +61,14 @@ def run_to_end(
 ) -> Finished:
     """Every step of a run, one after the other, with mail and HTTP in memory and the offline rules for AI steps."""
     mail, http = email or RecordingEmail(), ScriptedHttp(answers or [])
-    ports = Ports(email=mail, messages=StoredMessages(list(BUILTIN)), llm=llm or OfflineRules(Config()), http=http)
+    ports = replace(
+        memory_ports(), email=mail, messages=StoredMessages(list(BUILTIN)), llm=llm or OfflineRules(Config()), http=http
+    )
     run = Run(compile_graph(definition), inputs, {}, ABOUT)
     while node := run.take():
         scope = run.scope(node, NOW)
         config = prepare(node, scope)
-        step = RunningStep(f"run/{node.id}/0", node.id, 1, node.timeout, scope, ports)
+        step = RunningStep(f"run/{node.id}/0", node.id, 1, node.timeout, scope, ports, not node.incoming)
         outcome = config if isinstance(config, Failed) else perform(node, config, step, max_output_bytes=4_000_000)
         run.settle(node, outcome, NOW)
     failure = run.failure[1] if run.failure else None

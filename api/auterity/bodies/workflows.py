@@ -44,6 +44,12 @@ class GraphParts(BaseModel):
     settings: dict[str, Any] | None = None
 
 
+Draft = Annotated[
+    bool, Field(description="Store the definition without publishing it: runs stay on the published one.")
+]
+Note = Annotated[str, Field(description="What you say about this version, at most 500 characters.")]
+
+
 class WorkflowCreate(GraphParts):
     model_config = ConfigDict(
         json_schema_extra={
@@ -60,6 +66,8 @@ class WorkflowCreate(GraphParts):
     description: str | None = None
     category: str | None = None
     is_active: bool = True
+    draft: Draft = False
+    note: Note = ""
 
 
 class WorkflowUpdate(GraphParts):
@@ -70,6 +78,8 @@ class WorkflowUpdate(GraphParts):
     category: str | None = None
     is_active: bool | None = None
     version: int | None = None
+    draft: Draft = False
+    note: Note = ""
 
 
 class Validate(GraphParts):
@@ -102,6 +112,8 @@ class WorkflowBody(BaseModel):
     updated_at: Moment
     created_by: UUID
     version: int
+    published_version: Annotated[int | None, Field(description="The version that runs begin on.")]
+    has_draft: Annotated[bool, Field(description="Whether the newest version, which is shown here, is not published.")]
     organization_id: UUID
     template_id: UUID | None
     nodes: list[dict[str, Any]]
@@ -134,6 +146,8 @@ class WorkflowSummary(BaseModel):
     category: str
     is_active: bool
     version: int
+    published_version: int | None
+    has_draft: bool
     created_at: Moment
     updated_at: Moment
     created_by: UUID
@@ -149,26 +163,6 @@ class WorkflowQuery(PageQuery):
     is_active: bool | None = None
     search: Annotated[str, Field(max_length=200, description="Looks in name and description.")] = ""
     category: Annotated[str, Field(max_length=100)] = ""
-
-
-class VersionBody(BaseModel):
-    id: UUID
-    workflow_id: UUID
-    version: int
-    created_at: Moment
-    created_by: UUID
-    checksum: str
-
-
-class VersionDetail(VersionBody):
-    definition: Graph
-    variables: list[dict[str, Any]]
-    triggers: list[dict[str, Any]]
-    settings: dict[str, Any]
-
-
-class VersionPage(Page):
-    versions: list[VersionBody]
 
 
 class NodeTypeBody(BaseModel):

@@ -14,9 +14,10 @@ from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut
 from api.base import Answer, Call, operation
 from auterity.kernel.errors import InvalidInput, PermissionDenied
-from executions import selectors, services
-from executions.errors import ExecutionEnded, ExecutionNotFound, LogNotFound
+from executions import control, selectors, services
+from executions.errors import ExecutionEnded, ExecutionNotFound, LogNotFound, NotPaused
 from executions.models import LIVE, Execution, ExecutionLog
+from executions.payloads import shown
 from executions.selectors import ExecutionView as View
 from executions.selectors import StepView
 from workflows.errors import WorkflowInactive, WorkflowNotFound
@@ -107,6 +108,30 @@ class CancelView(AuterityView):
         return Answer(detail(selectors.view_of(services.cancel(actor=call.actor, execution_id=execution_id))))
 
 
+class PauseView(AuterityView):
+    @operation(
+        id="execution_pause",
+        summary="Pause an execution",
+        answers={200: bodies.ExecutionBody},
+        raises=[*READING, ExecutionEnded],
+    )
+    def post(self, call: Call[None], execution_id: UUID) -> Answer:
+        """It begins no further step; steps under way end and are recorded. The time does not count against its deadline."""
+        return Answer(detail(selectors.view_of(control.pause(actor=call.actor, execution_id=execution_id))))
+
+
+class ResumeView(AuterityView):
+    @operation(
+        id="execution_resume",
+        summary="Resume a paused execution",
+        answers={200: bodies.ExecutionBody},
+        raises=[*READING, ExecutionEnded, NotPaused],
+    )
+    def post(self, call: Call[None], execution_id: UUID) -> Answer:
+        """It goes on where it was paused."""
+        return Answer(detail(selectors.view_of(control.resume(actor=call.actor, execution_id=execution_id))))
+
+
 class RunAgainView(AuterityView):
     @operation(
         summary="Run again with the same inputs",
@@ -116,7 +141,7 @@ class RunAgainView(AuterityView):
         creates=True,
     )
     def post(self, call: Call[None], execution_id: UUID) -> Answer:
-        """A new execution, on the workflow's newest version."""
+        """A new execution, on the workflow's published version."""
         return Answer(accepted(services.run_again(actor=call.actor, execution_id=execution_id)), 202)
 
 
@@ -186,7 +211,7 @@ def detail(view: View) -> bodies.ExecutionBody:
         version_id=execution.version_id,
         rerun_of=execution.rerun_of,
         input_data=execution.input_data,
-        output_data=execution.output_data,
+        output_data=shown(execution.output_data),
         error_code=execution.error_code or None,
         current_step=running[0] if running else None,
         waiting_for=view.waiting_for,

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from accounts.errors import NotAuthenticated
 from api.auterity.bodies import workflows as bodies
 from api.auterity.dialect import AuterityView
-from api.auterity.pages import PageQuery, cut
+from api.auterity.pages import cut
 from api.base import Answer, Call, operation
 from auterity.kernel.errors import InvalidInput, PermissionDenied, RevisionConflict
 from engine.expression_functions import FUNCTIONS
@@ -20,8 +20,8 @@ from executions import selectors as executions
 from executions import services as execution_services
 from executions.selectors import Figures
 from workflows import selectors, services
-from workflows.errors import DefinitionRefused, VersionNotFound, WorkflowBusy, WorkflowNotFound
-from workflows.models import Workflow, WorkflowVersion
+from workflows.errors import DefinitionRefused, NothingPublished, WorkflowBusy, WorkflowNotFound
+from workflows.models import Workflow
 from workflows.services import WorkflowChange
 from workflows.shapes import read_definition, write_graph
 
@@ -64,6 +64,8 @@ class WorkflowsView(AuterityView):
             category=call.body.category or "",
             is_active=call.body.is_active,
             definition=definition,
+            draft=call.body.draft,
+            note=call.body.note,
         )
         return Answer(bodies.WorkflowBody(**workflow_keys(workflow, definition)), 201)
 
@@ -81,10 +83,14 @@ class WorkflowView(AuterityView):
         summary="Change a workflow",
         body=bodies.WorkflowUpdate,
         answers={200: bodies.WorkflowBody},
-        raises=[*SAVING, WorkflowNotFound, RevisionConflict],
+        raises=[*SAVING, WorkflowNotFound, RevisionConflict, NothingPublished],
     )
     def put(self, call: Call[bodies.WorkflowUpdate], workflow_id: UUID) -> Answer:
-        """Fields left out are kept. A changed definition becomes a new version; runs stay on the one they began on."""
+        """Fields left out are kept. A changed definition becomes a new version; runs stay on the one they began on.
+
+        It is published at once unless `draft` is true. Where the settings say `tests_before_publish` it waits, to be published
+        once the test cases pass.
+        """
         if not call.body.model_fields_set:
             raise InvalidInput.of("body", "Name at least one field to change.")
         change = WorkflowChange(
@@ -94,9 +100,11 @@ class WorkflowView(AuterityView):
             is_active=call.body.is_active,
             parts=_parts(call.body),
             version=call.body.version,
+            draft=call.body.draft,
+            note=call.body.note,
         )
         workflow = services.update_workflow(actor=call.actor, workflow_id=workflow_id, change=change)
-        return _saved(call, workflow)
+        return saved(call, workflow)
 
     patch = put
 
@@ -112,11 +120,11 @@ class ActivateView(AuterityView):
         id="workflow_activate",
         summary="Activate a workflow",
         answers={200: bodies.WorkflowBody},
-        raises=[*READING, DefinitionRefused],
+        raises=[*READING, DefinitionRefused, NothingPublished],
     )
     def post(self, call: Call[None], workflow_id: UUID) -> Answer:
-        """Checks the definition first; what cannot run is not activated."""
-        return _saved(call, services.set_active(actor=call.actor, workflow_id=workflow_id, active=True))
+        """Checks the published version first; what cannot run is not activated."""
+        return saved(call, services.set_active(actor=call.actor, workflow_id=workflow_id, active=True))
 
 
 class DeactivateView(AuterityView):
@@ -125,7 +133,7 @@ class DeactivateView(AuterityView):
     )
     def post(self, call: Call[None], workflow_id: UUID) -> Answer:
         """No new run begins; those under way go on."""
-        return _saved(call, services.set_active(actor=call.actor, workflow_id=workflow_id, active=False))
+        return saved(call, services.set_active(actor=call.actor, workflow_id=workflow_id, active=False))
 
 
 class ValidateView(AuterityView):
@@ -156,50 +164,6 @@ class ValidateStoredView(AuterityView):
         return _validation(selectors.validate(actor=call.actor, definition=version.definition))
 
 
-class VersionsView(AuterityView):
-    @operation(
-        id="workflow_version_list",
-        summary="List a workflow's versions",
-        query=PageQuery,
-        answers={200: bodies.VersionPage},
-        raises=READING,
-    )
-    def get(self, call: Call[None], workflow_id: UUID) -> Answer:
-        """Newest first. A version never changes."""
-        rows = selectors.list_versions(actor=call.actor, workflow_id=workflow_id).defer("definition")
-        found, page = cut(rows, call.query, default_size=self.edition.page_size)
-        return Answer(bodies.VersionPage(versions=[bodies.VersionBody(**_version(each)) for each in found], **page))
-
-
-class VersionView(AuterityView):
-    @operation(
-        id="workflow_version_get",
-        summary="Read one version",
-        answers={200: bodies.VersionDetail},
-        raises=[*READING, VersionNotFound],
-    )
-    def get(self, call: Call[None], workflow_id: UUID, number: int) -> Answer:
-        """The definition as it was saved then."""
-        workflow = selectors.get_workflow(actor=call.actor, workflow_id=workflow_id)
-        version = selectors.get_version(actor=call.actor, workflow=workflow, number=number)
-        graph = write_graph(version.definition)
-        return Answer(
-            bodies.VersionDetail(**_version(version), definition=bodies.Graph(**graph), **_rest(version.definition))
-        )
-
-
-class RestoreVersionView(AuterityView):
-    @operation(
-        id="workflow_version_restore",
-        summary="Make an old version the newest",
-        answers={200: bodies.WorkflowBody},
-        raises=[*READING, VersionNotFound],
-    )
-    def post(self, call: Call[None], workflow_id: UUID, number: int) -> Answer:
-        """Adds a version with the old content; nothing is overwritten."""
-        return _saved(call, services.restore_version(actor=call.actor, workflow_id=workflow_id, number=number))
-
-
 class NodeTypesView(AuterityView):
     @operation(
         id="node_type_list",
@@ -228,7 +192,8 @@ def _parts(body: BaseModel) -> dict[str, Any]:
     return body.model_dump(include=set(bodies.GraphParts.model_fields), exclude_unset=True)
 
 
-def _saved(call: Call[Any], workflow: Workflow) -> Answer:
+def saved(call: Call[Any], workflow: Workflow) -> Answer:
+    """The workflow with its newest definition."""
     definition = selectors.get_version(actor=call.actor, workflow=workflow).definition
     return Answer(bodies.WorkflowBody(**workflow_keys(workflow, definition)))
 
@@ -247,15 +212,18 @@ def workflow_keys(workflow: Workflow, definition: dict[str, Any]) -> dict[str, A
         "updated_at": workflow.updated_at,
         "created_by": workflow.created_by_id,
         "version": workflow.version,
+        "published_version": workflow.published_version,
+        "has_draft": workflow.has_draft,
         "organization_id": workflow.organization_id,
         "template_id": workflow.template_id,
         **graph,
-        **_rest(definition),
-        "problems": [_problem(each) for each in check(definition)],
+        **rest_of(definition),
+        "problems": [problem_body(each) for each in check(definition)],
     }
 
 
-def _rest(definition: dict[str, Any]) -> dict[str, Any]:
+def rest_of(definition: dict[str, Any]) -> dict[str, Any]:
+    """What a definition holds besides its graph."""
     return {
         "variables": definition.get("variables", []),
         "triggers": definition.get("triggers", []),
@@ -263,7 +231,8 @@ def _rest(definition: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _problem(problem: Problem) -> bodies.ProblemBody:
+def problem_body(problem: Problem) -> bodies.ProblemBody:
+    """A problem under the names that clients show."""
     return bodies.ProblemBody(
         message=problem.message,
         field=problem.place,
@@ -275,7 +244,9 @@ def _problem(problem: Problem) -> bodies.ProblemBody:
 
 def _validation(problems: list[Problem]) -> Answer:
     return Answer(
-        bodies.Validation(valid=all(each.warning for each in problems), problems=[_problem(each) for each in problems])
+        bodies.Validation(
+            valid=all(each.warning for each in problems), problems=[problem_body(each) for each in problems]
+        )
     )
 
 
@@ -287,6 +258,8 @@ def _summary(workflow: Workflow, figures: Figures) -> bodies.WorkflowSummary:
         category=workflow.category,
         is_active=workflow.is_active,
         version=workflow.version,
+        published_version=workflow.published_version,
+        has_draft=workflow.has_draft,
         created_at=workflow.created_at,
         updated_at=workflow.updated_at,
         created_by=workflow.created_by_id,
@@ -302,14 +275,3 @@ def _stats(figures: Figures) -> bodies.ExecutionStats:
         failed_executions=figures.failed,
         average_duration=figures.average_duration,
     )
-
-
-def _version(version: WorkflowVersion) -> dict[str, Any]:
-    return {
-        "id": version.id,
-        "workflow_id": version.workflow_id,
-        "version": version.number,
-        "created_at": version.created_at,
-        "created_by": version.created_by_id,
-        "checksum": version.checksum,
-    }

@@ -97,6 +97,24 @@ class Smtp:
         self._config = config
         self._network = network
 
+    def check(self, *, timeout: float) -> str:
+        """Greets, encrypts and logs in as for a mail, and says goodbye. Raises Rejected, Unavailable or TimedOut."""
+        session: _Session | None = None
+        try:
+            session = _Session(self._config, egress.Deadline(timeout), self._network)
+            self._greet(session)
+            self._expect("NOOP", session.noop(), 250)
+            with suppress(OSError, smtplib.SMTPException):
+                session.putcmd("QUIT")
+        except (OSError, smtplib.SMTPException, PortFailure) as error:
+            self._fail(error)
+        finally:
+            if session is not None:
+                session.close()
+        return (
+            f"{self._config.host} answered{' and took the login' if self._config.username else ''}; no mail was sent."
+        )
+
     def send(self, mail: Mail, *, timeout: float) -> MailReceipt:
         """Raises Rejected (5xx), Unavailable (4xx), TimedOut (before the text was sent), Unknown (lost after it)."""
         message = build(mail, self._config.sender)
@@ -167,7 +185,8 @@ class Smtp:
         host = self._config.host
         if isinstance(error, smtplib.SMTPAuthenticationError):
             raise Rejected(
-                f"{host} refused the user name or password; see AUTERITY_SMTP_URL.", smtp_code=error.smtp_code
+                f"{host} refused the user name or password (AUTERITY_SMTP_URL, or the connection).",
+                smtp_code=error.smtp_code,
             ) from None
         if isinstance(error, smtplib.SMTPResponseException):
             self._expect("the conversation", (error.smtp_code, _bytes(error.smtp_error)))

@@ -12,6 +12,7 @@ from engine.ports import Completion, Prompt, Usage
 from integrations.offline_rules.classify import classify
 from integrations.offline_rules.extract import extract
 from integrations.offline_rules.fill import fill
+from integrations.offline_rules.pictures import measure
 from integrations.offline_rules.summarize import asked_sentences, summarize
 from integrations.offline_rules.words import instruction, material, words
 from integrations.registry import provider
@@ -34,6 +35,8 @@ class OfflineRules:
     def complete(self, prompt: Prompt, *, timeout: float) -> Completion:
         """Never fails. Tokens are counted as words."""
         started = time.perf_counter()
+        if prompt.images:
+            return self._measured(prompt, started)
         about = f"{prompt.system} {instruction(prompt.text)}".strip()
         data = self._data(prompt, material(prompt.text), about)
         text = self._text(prompt, material(prompt.text), about, data)
@@ -45,6 +48,21 @@ class OfflineRules:
             duration_ms=(time.perf_counter() - started) * 1000,
         )
         return Completion(text=text, data=data, usage=usage)
+
+    def _measured(self, prompt: Prompt, started: float) -> Completion:
+        """About a picture: only what can be measured, and that it is no more than that."""
+        found = measure(prompt.images[0])
+        data = found.data(prompt.schema) if prompt.schema else None
+        duration_ms = (time.perf_counter() - started) * 1000
+        usage = Usage(
+            "offline",
+            MODEL,
+            len(words(f"{prompt.system} {prompt.text}")),
+            len(words(found.sentence())),
+            0.0,
+            duration_ms,
+        )
+        return Completion(text=found.sentence(), data=data, usage=usage)
 
     def _data(self, prompt: Prompt, text: str, about: str) -> Any:
         if prompt.schema:

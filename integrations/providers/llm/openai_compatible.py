@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ class Config(BaseModel):
     api_key: SecretStr = SecretStr("")
     base_url: str = ""
     default_model: str = ""
+    key_setting: str = "OPENAI_API_KEY"  # what to look at when the server refuses
+    url_setting: str = "OPENAI_BASE_URL"
 
 
 @lru_cache(maxsize=32)
@@ -95,7 +98,7 @@ class OpenAiCompatible:
         messages = [{"role": "system", "content": system}] if system else []
         request: dict[str, Any] = {
             "model": self._model(prompt),
-            "messages": [*messages, {"role": "user", "content": prompt.text}],
+            "messages": [*messages, {"role": "user", "content": _content(prompt)}],
         }
         if prompt.temperature is not None:
             request["temperature"] = prompt.temperature
@@ -147,7 +150,9 @@ class OpenAiCompatible:
 
     def _refusal(self, status: int, body: Any, headers: Mapping[str, str], model: str) -> PortFailure:
         if status in (401, 403):
-            return Rejected(f"The AI service refused the key ({status}); check OPENAI_API_KEY.", status=status)
+            return Rejected(
+                f"The AI service refused the key ({status}); check {self._config.key_setting}.", status=status
+            )
         if status in _BUSY or status >= 500:
             wait = _retry_after(headers)
             details = {"status": status} | ({"retry_after": wait} if wait is not None else {})
@@ -177,7 +182,19 @@ class OpenAiCompatible:
         return Unavailable("The AI service cannot be reached.")
 
     def _not_openai(self) -> Rejected:
-        return Rejected("The server's answer is not a chat completion; check OPENAI_BASE_URL.", reason="not_openai")
+        sentence = f"The server's answer is not a chat completion; check {self._config.url_setting}."
+        return Rejected(sentence, reason="not_openai")
+
+
+def _content(prompt: Prompt) -> str | list[dict[str, Any]]:
+    """The user's message: its text, and after it each picture as a data URL."""
+    if not prompt.images:
+        return prompt.text
+    pictures = [f"data:{each.media_type};base64,{base64.b64encode(each.content).decode()}" for each in prompt.images]
+    return [
+        {"type": "text", "text": prompt.text},
+        *({"type": "image_url", "image_url": {"url": each}} for each in pictures),
+    ]
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

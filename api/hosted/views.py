@@ -1,0 +1,152 @@
+"""Hosted pages: a question that somebody answers by a link, and a form that starts a run.
+
+Opening a page (GET) changes nothing, whoever or whatever opens it; only sending its form (POST) does. Who holds the link may
+answer, so pages are not cached, not framed, not indexed, and do not tell other sites where they were.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.csrf import csrf_exempt
+
+from api.hosted.fields import Drawn, drawn, given_in
+from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput, Kind
+from executions import forms, people, questions
+from executions.errors import AlreadyAnswered, QuestionClosed, QuestionNotFound
+from executions.models import OpenQuestion
+from workflows.errors import WorkflowNotFound
+
+_STATUS = {
+    Kind.NOT_FOUND: 404,
+    Kind.FORBIDDEN: 403,
+    Kind.CONFLICT: 409,
+    Kind.INVALID: 400,
+    Kind.LIMITED: 429,
+    Kind.UNAVAILABLE: 503,
+}
+
+
+class HostedPage(View):
+    """No cookie counts here, so there is nothing that a forged request could misuse."""
+
+    http_method_names = ["get", "head", "post"]
+
+    @method_decorator(csrf_exempt)
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        answer: HttpResponseBase
+        try:
+            answer = super().dispatch(request, *args, **kwargs)
+        except DomainError as error:
+            answer = self.say(request, "This cannot be done", error.message, status=_STATUS.get(error.kind, 400))
+        answer["Cache-Control"] = "no-store"
+        answer["Referrer-Policy"] = "no-referrer"
+        answer["X-Robots-Tag"] = "noindex, nofollow"
+        return answer
+
+    def say(self, request: HttpRequest, title: str, message: str, status: int = 200) -> HttpResponse:
+        return self.page(request, "hosted/message.html", {"title": title, "message": message}, status)
+
+    def page(self, request: HttpRequest, template: str, about: dict[str, Any], status: int = 200) -> HttpResponse:
+        nonce = secrets.token_urlsafe(16)
+        answer = render(request, template, {**about, "nonce": nonce}, status=status)
+        answer["Content-Security-Policy"] = (
+            f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+        )
+        return answer
+
+
+class AnswerPage(HostedPage):
+    """`/answer/{token}`: an approval to decide on, or a form to fill in."""
+
+    def get(self, request: HttpRequest, token: str) -> HttpResponse:
+        _link, question = self._read(token)
+        return self._show(request, question)
+
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        link, question = self._read(token)
+        fields = drawn(question.fields)
+        given: dict[str, Any] = {"values": given_in(fields, request.POST)}
+        if question.reason == "approval":
+            decision = request.POST.get("decision", "")
+            given = {"decision": decision, "comment": request.POST.get("comment", ""), "fields": given["values"]}
+        try:
+            questions.answer_by_link(link=link, given=given)
+        except InvalidInput as error:
+            return self._show(request, question, error.problems, status=400)
+        return self.say(request, "Thank you", "Your answer was recorded. You can close this page.")
+
+    def _read(self, token: str) -> tuple[people.Link, OpenQuestion]:
+        link = people.read_link(token)
+        if link is None:
+            raise QuestionNotFound("This link is not valid. Look whether it was copied whole.")
+        question = questions.question_of(link)
+        if question.closed_at is not None:
+            raise QuestionClosed("This question is no longer open: it was answered, or its time is over.")
+        if questions.has_answered(link, question):
+            raise AlreadyAnswered
+        return link, question
+
+    def _show(
+        self,
+        request: HttpRequest,
+        question: OpenQuestion,
+        problems: list[FieldProblem] | None = None,
+        status: int = 200,
+    ) -> HttpResponse:
+        about = {
+            "title": question.title,
+            "message": question.message,
+            "fields": _with_problems(drawn(question.fields, request.POST), problems or []),
+            "decides": question.reason == "approval",
+            "comment": request.POST.get("comment", ""),
+            "until": question.due_at,
+        }
+        return self.page(request, "hosted/question.html", about, status)
+
+
+class StartPage(HostedPage):
+    """`/forms/{workflow_id}/{node_id}`: a public form whose values start a run."""
+
+    def get(self, request: HttpRequest, workflow_id: UUID, node_id: str) -> HttpResponse:
+        return self._show(request, self._read(workflow_id, node_id))
+
+    def post(self, request: HttpRequest, workflow_id: UUID, node_id: str) -> HttpResponse:
+        form = self._read(workflow_id, node_id)
+        try:
+            forms.submit(form, given_in(drawn(form.fields), request.POST), key=request.POST.get("once", ""))
+        except InvalidInput as error:
+            return self._show(request, form, error.problems, status=400)
+        return self.say(request, "Thank you", "What you sent has arrived. You can close this page.", status=202)
+
+    def _read(self, workflow_id: UUID, node_id: str) -> forms.StartForm:
+        try:
+            return forms.form_of(workflow_id=workflow_id, node_id=node_id)
+        except WorkflowNotFound:
+            raise WorkflowNotFound("There is no such form, or it is not public.") from None
+
+    def _show(
+        self, request: HttpRequest, form: forms.StartForm, problems: list[FieldProblem] | None = None, status: int = 200
+    ) -> HttpResponse:
+        about = {
+            "title": form.title,
+            "message": form.description,
+            "fields": _with_problems(drawn(form.fields, request.POST), problems or []),
+            "decides": False,
+            "once": request.POST.get("once") or secrets.token_urlsafe(18),
+        }
+        return self.page(request, "hosted/question.html", about, status)
+
+
+def _with_problems(fields: list[Drawn], problems: list[FieldProblem]) -> list[Drawn]:
+    told = {problem.field.partition(".")[2]: problem.message for problem in problems}
+    for field in fields:
+        field.problem = told.get(field.name, "")
+    return fields
