@@ -21,8 +21,9 @@ from engine.waiting import Reason, Wait, Wake
 from executions.claims import Claim, Standing
 from executions.clocks import Clocks
 from executions.history import run_from
-from executions.jobs import ON_THE_LEDGER, WAITED_FOR, Job, keep_output, keep_result, note_effect, running_step
+from executions.jobs import WAITED_FOR, Job, keep_output, keep_result, running_step
 from executions.journal import Checkpoint
+from executions.ledger import begin_effect, doubt_interrupted, note_effect, settled_line
 from executions.lines import clean, kept, masked
 from executions.models import EffectState, ExecutionStatus, LogKind, StepStatus
 from executions.payloads import LazyOutputs, Payloads
@@ -59,6 +60,7 @@ class Active:
         outputs = LazyOutputs(payloads, claim.steps)
         run = run_from(claim.steps, graph, inputs=claim.inputs, context=claim.context, about=about, outputs=outputs)
         active = cls(claim, graph, run, ports, Unsaved(claim, run), payloads, steps_taken=len(claim.steps))
+        doubt_interrupted(claim.steps)
         active._rows = {step.node_id: step for step in claim.steps}
         active._news = {each for each, step in active._rows.items() if step.waits_for}
         if claim.fresh:
@@ -146,10 +148,10 @@ class Active:
     def shelve(self, job: Job) -> None:
         """A step whose intent is recorded is not performed after all, because the execution was paused meanwhile."""
         del self.jobs[job.node.id]
-        if job.wake is None:
+        if job.wake is None and not job.recovering:  # Else it stays to be recovered.
             row = job.row
             row.status, row.due_at, row.attempt = StepStatus.WAITING, self.claim.now(), row.attempt - 1
-            row.effect = EffectState.NOT_DONE if row.effect else ""
+            row.effect = EffectState.NOT_DONE if row.effect == EffectState.INTENT else row.effect
             self.unsaved.touch(row)
         self.clocks.retry(job.node.id, 0.0)
 
@@ -262,9 +264,7 @@ class Active:
             return None
         assert isinstance(rendered, dict), "a rendering that failed is the configuration's failure"  # noqa: S101  For the checker.
         row.input_data = kept(masked(rendered, node.settings.sensitive))
-        effect = node.type.effect_of(config)
-        if effect in ON_THE_LEDGER:
-            row.effect = EffectState.INTENT
+        begin_effect(row, node, config, recovering)
         how = (
             "continues after an interruption"
             if recovering
@@ -273,7 +273,7 @@ class Active:
             else f"started (attempt {attempt})"
         )
         self.unsaved.say(LogKind.STEP_STARTED, f"'{node.title}' {how}.", node)
-        return Job(self, node, row, config, step, recovering and effect is Effect.UNKEYED)
+        return Job(self, node, row, config, step, recovering)
 
     def _go_on(self, node: Node, row: StepRow) -> Job | None:
         """A step with effects that waited: it goes on on a thread, as it may ask the outside what became of things."""
@@ -293,13 +293,12 @@ class Active:
             return False
         self.unsaved.stop_asking(node.id)
         row.waits_for, row.state = "", None
-        who = said.email or "An operator"
-        if not said.data["happened"]:
-            self.unsaved.say(LogKind.NOTE, f"{who} says that '{node.title}' did not happen; it is done now.", node)
-            row.effect = EffectState.SETTLED_NOT
+        happened = bool(said.data["happened"])
+        told, data = settled_line(node.title, said.email or "An operator", happened, said.data.get("comment") or "")
+        self.unsaved.say(LogKind.NOTE, told, node, data=data)
+        row.effect = EffectState.SETTLED_DONE if happened else EffectState.SETTLED_NOT
+        if not happened:
             return True
-        self.unsaved.say(LogKind.NOTE, f"{who} says that '{node.title}' did happen.", node)
-        row.effect = EffectState.SETTLED_DONE
         output = said.data.get("output")
         self._settle(node, row, Done({"settled": "happened"} if output is None else output), [])
         return False
@@ -320,6 +319,7 @@ class Active:
         for note in notes:
             self.unsaved.say(LogKind.NOTE, note.message, node, level=note.level, data=dict(note.data))
         if isinstance(outcome, Wait):
+            note_effect(row, outcome)
             if self.run.failure is None:
                 self._wait(node, row, outcome, moment)
             return
@@ -361,8 +361,6 @@ class Active:
         row.error_code = row.error_message = ""
         if wait.reason is Reason.SETTLE:
             row.effect = EffectState.UNKNOWN
-        elif row.effect == EffectState.INTENT:
-            row.effect = EffectState.CONFIRMED  # What it had to do before it could wait is done.
         self.unsaved.ask(row, wait, moment)
         self.clocks.wait(node.id, wait.seconds)
         if not said:

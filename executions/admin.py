@@ -26,6 +26,7 @@ from executions.admin_records import (
     ExecutionStepAdmin,
     ScheduleFireAdmin,
     WebhookReceiptAdmin,
+    WorkerAdmin,
     WorkflowFiguresAdmin,
 )
 from executions.admin_waits import OpenQuestionAdmin, QuestionAnswerAdmin, ReceivedEventAdmin
@@ -40,6 +41,7 @@ from executions.models import (
     ReceivedEvent,
     ScheduleFire,
     WebhookReceipt,
+    Worker,
     WorkflowFigures,
 )
 from executions.page import duration_of, glance, page_of
@@ -234,6 +236,7 @@ admin.site.register(ExecutionLog, ExecutionLogAdmin)
 admin.site.register(ScheduleFire, ScheduleFireAdmin)
 admin.site.register(WebhookReceipt, WebhookReceiptAdmin)
 admin.site.register(WorkflowFigures, WorkflowFiguresAdmin)
+admin.site.register(Worker, WorkerAdmin)
 admin.site.register(OpenQuestion, OpenQuestionAdmin)
 admin.site.register(QuestionAnswer, QuestionAnswerAdmin)
 admin.site.register(ReceivedEvent, ReceivedEventAdmin)

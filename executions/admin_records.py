@@ -8,11 +8,21 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts import markup
 from accounts.operators import SEARCHED, AutocompleteFilter, ChoiceFilter, CreatedFilter, ReadOnlyAdmin, RecordAdmin
-from executions.models import ExecutionLog, ExecutionStep, ScheduleFire, StepStatus, WebhookReceipt, WorkflowFigures
+from executions.models import (
+    ExecutionLog,
+    ExecutionStep,
+    ScheduleFire,
+    StepStatus,
+    WebhookReceipt,
+    Worker,
+    WorkflowFigures,
+)
+from executions.presence import LATELY
 
 WHOLE = 500_000  # characters of one value that a step's own page shows
 
@@ -60,7 +70,7 @@ class ExecutionStepAdmin(RecordAdmin):
     deferred = ("input_data", "output_data", "taken")
     fields: Any = (
         "run", "node_name", "node_id", "node_type", "iteration", "state", "attempt", "started", "duration", "error_code",
-        "error_message", "port", "due_at", "tokens", "cost_usd", "input", "output",
+        "error_message", "port", "due_at", "effect", "receipt", "kept_from", "tokens", "cost_usd", "input", "output",
     )  # fmt: skip
     readonly_fields = ("run", "state", "started", "duration", "input", "output")
 
@@ -201,3 +211,31 @@ class WorkflowFiguresAdmin(ReadOnlyAdmin):
     def average(self, figures: WorkflowFigures) -> str:
         ended = figures.completed + figures.failed + figures.cancelled + figures.timeout
         return markup.span(figures.seconds / ended) if ended else markup.NOTHING
+
+
+class WorkerAdmin(ReadOnlyAdmin):
+    """Worker processes, as each notes every ten seconds that it is there."""
+
+    list_display = ("owner", "state", "started", "looked", "claimed", "version")
+    search_fields = ("owner",)
+    ordering = ("-looked_at",)
+    show_full_result_count = False
+    fields: Any = ("owner", "state", "started", "looked", "claimed", "version")
+    readonly_fields = ("state", "started", "looked", "claimed")
+
+    @admin.display(description="state")
+    def state(self, worker: Worker) -> SafeString:
+        ago = (timezone.now() - worker.looked_at).total_seconds()
+        return markup.state("running" if ago <= LATELY else "failed")
+
+    @admin.display(description="started")
+    def started(self, worker: Worker) -> str:
+        return markup.moment(worker.started_at)
+
+    @admin.display(description="looked for work")
+    def looked(self, worker: Worker) -> str:
+        return markup.moment(worker.looked_at)
+
+    @admin.display(description="took up a run")
+    def claimed(self, worker: Worker) -> str:
+        return markup.moment(worker.claimed_at)

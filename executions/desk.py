@@ -61,13 +61,15 @@ class _Wake:
 class Desk:
     """Claims due executions, carries their steps out, and commits what happened. Only its own thread touches them.
 
-    `left` is set once it is done; `turned_at` is when (monotonic seconds) its last turn began.
+    `left` is set once it is done; `turned_at` is when (monotonic seconds) its last turn began, `claimed_at` when it last took
+    something up.
     """
 
     def __init__(self, owner: str, stopping: threading.Event) -> None:
         self.owner = owner
         self.left = threading.Event()
         self.turned_at = time.monotonic()
+        self.claimed_at = 0.0
         self._lease = float(settings.ENGINE["lease_seconds"])
         self._slots = int(settings.ENGINE["effect_threads"])
         self._batch = int(settings.ENGINE["claim_batch"])
@@ -205,6 +207,7 @@ class Desk:
 
     def _take_up(self, taken: list[Claim]) -> None:
         ended: list[Checkpoint] = []
+        self.claimed_at = self.turned_at if taken else self.claimed_at
         for claim in taken:
             self._drop(claim.id)
             found = self._open(claim)

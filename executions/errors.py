@@ -55,3 +55,52 @@ class NotPaused(DomainError):
     kind = Kind.CONFLICT
     slug = "execution_not_paused"
     sentence = "This execution is not paused."
+
+
+class ExecutionLive(DomainError):
+    kind = Kind.CONFLICT
+    slug = "execution_live"
+    sentence = "This execution still runs. Until it has ended, or is cancelled, it can only be run again as a whole."
+
+
+class RetryRefused(DomainError):
+    """What is asked for makes no run, such as going on from a failure where nothing failed."""
+
+    slug = "retry_refused"
+    sentence = "This execution cannot be run again in this way."
+
+
+class PlanStale(DomainError):
+    """Details: `given` and `current`, two plan versions."""
+
+    kind = Kind.CONFLICT
+    slug = "plan_stale"
+    sentence = "Something changed since the plan was made. Look at a fresh plan, then repeat your request."
+
+
+class EffectsUnknown(DomainError):
+    """Details: `effects`, each with its id, key and step."""
+
+    kind = Kind.CONFLICT
+    slug = "effects_unknown"
+    sentence = "Nobody knows whether some of the steps that would run took effect. Settle their effects first."
+
+
+class EffectNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "effect_not_found"
+    sentence = "There is no such effect."
+
+
+class EffectKnown(DomainError):
+    """Details: `state`."""
+
+    kind = Kind.CONFLICT
+    slug = "effect_known"
+    sentence = "It is already known what became of this effect."
+
+
+class EffectUnderWay(DomainError):
+    kind = Kind.CONFLICT
+    slug = "effect_under_way"
+    sentence = "The execution still runs and may yet learn what became of it. Settle it when it asks, or has ended."

@@ -13,19 +13,15 @@ from auterity.kernel.errors import DomainError
 from engine.graph import Node
 from engine.node import Done, Effect, Failed, NodeConfig, Outcome
 from engine.perform import RunningStep, perform, recover, resume
-from engine.ports import Ports, Unknown
+from engine.ports import Ports
 from engine.scheduler import Run
 from engine.waiting import Reason, Wake
 from executions.claims import Claim
-from executions.lines import clean
-from executions.models import EffectState
 from executions.payloads import Payloads
 from executions.records import StepRow
 
 if TYPE_CHECKING:
     from executions.active import Active
-
-ON_THE_LEDGER = (Effect.KEYED, Effect.UNKEYED)
 
 WAITED_FOR = {
     Reason.DELAY: "its time",
@@ -41,7 +37,8 @@ WAITED_FOR = {
 class Job:
     """An effectful step whose intent is recorded and whose effect is to be performed on a thread without a database.
 
-    With `wake` it is a step that goes on after waiting, and stays recorded as waiting until it comes back.
+    With `wake` it is a step that goes on after waiting, and stays recorded as waiting until it comes back. A `recovering` one
+    was begun by a worker that vanished.
     """
 
     active: Active
@@ -57,19 +54,9 @@ class Job:
         bound = settings.ENGINE["max_output_bytes"]
         if self.wake is not None:
             return resume(self.node, self.config, self.step, self.wake, max_output_bytes=bound)
-        act = recover if self.recovering else perform
+        looks = self.recovering and self.node.type.effect_of(self.config) is Effect.UNKEYED
+        act = recover if looks else perform
         return act(self.node, self.config, self.step, max_output_bytes=bound)
-
-
-def note_effect(row: StepRow, outcome: Done | Failed) -> None:
-    """What is known now of an effect that is on the ledger."""
-    if row.effect != EffectState.INTENT:
-        return
-    if isinstance(outcome, Done):
-        row.effect = EffectState.CONFIRMED if outcome.confirmed else EffectState.SENT
-        row.receipt = clean(outcome.receipt)[:200]
-    else:
-        row.effect = EffectState.UNKNOWN if outcome.code == Unknown.code else EffectState.NOT_DONE
 
 
 def running_step(

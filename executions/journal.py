@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -328,13 +328,15 @@ def end_from_outside(*, execution: Execution, status: ExecutionStatus, code: str
     return True
 
 
-def say_from_outside(execution: Execution, kind: LogKind, message: str) -> None:
+def say_from_outside(
+    execution: Execution, kind: LogKind, message: str, *, node_id: str | None = None, data: dict[str, Any] | None = None
+) -> None:
     """Add a line to an execution that no worker holds; call it with its row locked."""
     Execution.unscoped.filter(id=execution.id).update(seq=F("seq") + 1)
     execution.seq += 1
-    line = line_of(
-        claim_of(execution), 0, kind, message, status=ExecutionStatus(execution.status), progress=execution.progress
-    )
+    held = replace(claim_of(execution), claimed_at=timezone.now())
+    status, progress = ExecutionStatus(execution.status), execution.progress
+    line = line_of(held, 0, kind, message, status=status, progress=progress, node_id=node_id, data=data)
     add_lines([line])
     publish(ExecutionsMoved([line]))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 
 from auterity.kernel.models import Identified, JsonText
 from auterity.kernel.tenancy import TenantOwned
@@ -327,6 +328,25 @@ class WebhookReceipt(TenantOwned, Identified):
 
     def __str__(self) -> str:
         return f"{self.workflow_id}/{self.node_id} {self.key[:12]}"
+
+
+class Worker(models.Model):
+    """A worker process as it was last seen: `looked_at` when its desk came round (within 10 s), `claimed_at` when it took a run.
+
+    One that leaves takes its row along; the row of one that died stays for a day.
+    """
+
+    owner = models.CharField(max_length=100, primary_key=True)
+    started_at = models.DateTimeField(db_default=Now())
+    looked_at = models.DateTimeField(db_default=Now())
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    version = models.CharField(max_length=40, blank=True, default="")
+
+    class Meta:
+        db_table = "workers"
+
+    def __str__(self) -> str:
+        return self.owner
 
 
 class WorkflowFigures(models.Model):

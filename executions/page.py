@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 
 from accounts import markup
 from executions import selectors
+from executions.explain import explanation_of
 from executions.models import LIVE, Execution, ExecutionLog, ExecutionStep
 from executions.selectors import StepView
 
@@ -62,7 +63,7 @@ def page_of(execution: Execution) -> Page:
         execution=execution,
         status=markup.state(execution.status),
         live=execution.status in LIVE,
-        why=why(execution, steps, now),
+        why=explanation_of(execution).summary,
         facts=_facts(execution, steps, now),
         lease=_lease(execution),
         payloads=[
@@ -78,36 +79,6 @@ def page_of(execution: Execution) -> Page:
         ],
         lines_note=_note("executionlog", "line", len(lines), execution.seq, execution),
     )
-
-
-def why(execution: Execution, steps: list[StepView], now: dt.datetime) -> str:
-    """One sentence: what happens next, or what it came to."""
-    if execution.status not in LIVE:
-        return f"Nothing more will happen: it ended as {execution.status}."
-    if execution.due_at is None:
-        return (
-            "Nobody will look at it again: it has not ended, yet no moment is set for it. Cancel it and run it again."
-        )
-    ahead = (execution.due_at - now).total_seconds()
-    if execution.lease_owner and ahead > 0:
-        busy = [f"'{step.node_name}'" for step in steps if step.status == "running" and step.due_at is None]
-        doing = f" and performs {', '.join(busy[:3])}{' and more' if len(busy) > 3 else ''}" if busy else ""
-        return f"A worker holds it{doing}; unless renewed, its lease runs out in {markup.span(ahead)}."
-    if execution.lease_owner:
-        limit = settings.ENGINE["poison_attempts"]
-        return (
-            f"The lease of the worker that held it ran out {markup.span(-ahead)} ago without being renewed; the next free "
-            f"worker takes it up (claim {execution.attempts + 1}, given up after {limit} without progress)."
-        )
-    if ahead <= 0:
-        return f"It has been due for {markup.span(-ahead)} and no worker has claimed it. Are workers running, and have they room?"
-    waiting = min((step for step in steps if step.due_at is not None), key=lambda step: str(step.due_at), default=None)
-    if waiting is not None:
-        return (
-            f"It waits {markup.span(ahead)} for the next attempt of '{waiting.node_name}', "
-            f"whose attempt {waiting.attempt} failed: {waiting.error_message[:300]}"
-        )
-    return f"It is due in {markup.span(ahead)}."
 
 
 def glance(execution: Execution, now: dt.datetime) -> str:
@@ -159,7 +130,7 @@ def _line(step: StepView, execution: Execution, now: dt.datetime) -> StepLine:
             colour=markup.COLOURS.get(status, "neutral"),
             title=f"{markup.span(after)} after the start, for {markup.span(seconds)}",
         )
-        if began
+        if began and step.kept_from is None
         else SafeString("")
     )
     return StepLine(

@@ -19,6 +19,7 @@ from django.db import connection
 
 from executions import claims, retention
 from executions.desk import Desk
+from executions.presence import Presence
 from executions.schedules import fire_due
 from integrations.webhooks import deliver_due
 
@@ -66,6 +67,7 @@ class Runner:
     # -- beside the desk ---------------------------------------------------------------------------------------------
 
     def _renew_leases(self) -> None:
+        presence = Presence(self.owner)
         while not self.desk.left.wait(self._lease / 3):
             if time.monotonic() - self.desk.turned_at > STUCK_AFTER:
                 log.error("desk_stuck", seconds=round(time.monotonic() - self.desk.turned_at))
@@ -83,6 +85,8 @@ class Runner:
                 connection.close()
             if lost:
                 self.desk.lose(lost)
+            presence.note(turned_at=self.desk.turned_at, claimed_at=self.desk.claimed_at)
+        presence.leave()
         connection.close()
 
     def _deliver_webhooks(self) -> None:

@@ -65,6 +65,7 @@ class StepView:
     started_at: dt.datetime | None = None
     completed_at: dt.datetime | None = None
     due_at: dt.datetime | None = None
+    kept_from: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def get_execution(*, actor: Actor, execution_id: UUID) -> Execution:
 
 
 def describe(*, actor: Actor, execution_id: UUID) -> ExecutionView:
-    """An execution with its steps in the order they began, then the skipped ones, and what it cost. Two queries."""
+    """An execution with its steps in the order they began, then the skipped ones, and what it cost. Two queries, or three."""
     execution = get_execution(actor=actor, execution_id=execution_id)
     return view_of(execution)
 
@@ -217,6 +218,7 @@ def _step(row: ExecutionStep, arrived: Any) -> StepView:
         started_at=row.started_at,
         completed_at=row.completed_at,
         due_at=row.due_at,
+        kept_from=row.kept_from,
     )
 
 
@@ -227,7 +229,7 @@ def _metrics(execution: Execution, rows: list[ExecutionStep]) -> Metrics:
         if execution.started_at
         else 0.0,
         ai_processing_time_ms=round(sum(row.ai_ms for row in rows), 3),
-        api_calls_count=sum(row.attempt for row in rows if row.node_type in OUTSIDE_CALLS),
+        api_calls_count=sum(row.attempt for row in rows if row.node_type in OUTSIDE_CALLS and row.kept_from is None),
         tokens_used=sum(row.tokens for row in rows),
         cost_estimate=float(sum(row.cost_usd for row in rows)),
     )

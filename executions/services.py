@@ -100,6 +100,19 @@ def run_again(*, actor: Actor, execution_id: UUID) -> Execution:
     )
 
 
+def accept(execution: Execution) -> None:
+    """Store a run of the version that it names, in the caller's transaction. Raises `InvalidInput`, `WorkflowInactive`."""
+    check_inputs(execution.input_data, execution.context)
+    insert([execution], [timeout_of(execution.version_id)])
+    publish(ExecutionAccepted(execution.id))
+
+
+def check_inputs(inputs: dict[str, Any], context: dict[str, Any]) -> None:
+    """Raises `InvalidInput` for what is too large, or cannot be kept."""
+    _check_input("input_data", inputs)
+    _check_input("context", context)
+
+
 def wait_for_end(*, actor: Actor, execution_id: UUID, seconds: float) -> Execution:
     """The execution once it has ended, or as it stands after `seconds` (execution_mode sync)."""
     until = time.monotonic() + seconds

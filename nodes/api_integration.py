@@ -202,7 +202,11 @@ def _outcome(config: Config, answer: HttpAnswer) -> Done | Failed:
             "Set response to text to take the body as it is.",
             {"status": answer.status, "body": _text(answer, headers)[:EXCERPT]},
         )
-    return Done({"status": answer.status, "headers": headers, "body": body, "elapsed_ms": round(answer.elapsed_ms)})
+    named = [headers[name] for name in ("location", "x-request-id", "request-id") if headers.get(name)]
+    return Done(
+        {"status": answer.status, "headers": headers, "body": body, "elapsed_ms": round(answer.elapsed_ms)},
+        receipt=" ".join([str(answer.status), *named[:1]]),
+    )
 
 
 def _body(config: Config, answer: HttpAnswer, headers: Mapping[str, str]) -> Any:

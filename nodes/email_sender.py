@@ -187,5 +187,7 @@ def _done(step: Step, receipt: MailReceipt) -> Done:
             "message_id": receipt.message_id,
             "status": receipt.status,
             "provider": receipt.provider,
-        }
+        },
+        receipt=receipt.message_id,
+        confirmed=receipt.status != "queued",
     )

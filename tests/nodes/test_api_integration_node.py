@@ -27,7 +27,8 @@ def test_a_get_brings_status_headers_and_body() -> None:
             "headers": {"content-type": "application/json", "x-a": "b"},
             "body": {"id": 7},
             "elapsed_ms": 12,
-        }
+        },
+        receipt="200",
     )
     assert sent == HttpCall(key="e/n/0", method="GET", url=URL, query={"page": 1})
 

@@ -49,7 +49,8 @@ def test_a_mail_is_sent_once_with_the_steps_key() -> None:
             "message_id": "<e/n/0@memory.test>",
             "status": "sent",
             "provider": "memory",
-        }
+        },
+        receipt="<e/n/0@memory.test>",
     )
 
 

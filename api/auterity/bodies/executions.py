@@ -84,6 +84,9 @@ class StepBody(BaseModel):
     completed_at: Moment | None = None
     duration: float | None = None
     duration_ms: float | None = None
+    kept_from: Annotated[
+        UUID | None, Field(description="The earlier execution that this record was taken over from.")
+    ] = None
 
 
 class MetricsBody(BaseModel):

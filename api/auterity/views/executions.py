@@ -259,6 +259,7 @@ def _step(step: StepView) -> bodies.StepBody:
         completed_at=step.completed_at,
         duration=seconds,
         duration_ms=None if seconds is None else round(seconds * 1000, 3),
+        kept_from=step.kept_from,
     )
 
 
