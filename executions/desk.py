@@ -31,6 +31,7 @@ from executions.jobs import Job
 from executions.journal import Checkpoint, ended_at_once
 from executions.models import ExecutionStatus
 from executions.records import load_questions
+from executions.turns import Turns
 from workflows.plans import plan_of
 
 log = structlog.get_logger(__name__)
@@ -79,6 +80,7 @@ class Desk:
         self._suspect: Active | None = None
         self._in_flight = 0
         self._more = True
+        self._turns = Turns()
         self._next_tick = 0.0
         self._effects = ThreadPoolExecutor(self._slots, thread_name_prefix="effect")
 
@@ -126,8 +128,8 @@ class Desk:
             self._listen(list(self._active.values()))
             self._claim_suspect()
         if self._more and (room := self._room()):
-            taken = claims.claim(owner=self.owner, limit=room, lease=self._lease)
-            self._more = len(taken) == room
+            taken = claims.claim(owner=self.owner, limit=room, lease=self._lease, turns=self._turns)
+            self._more = self._turns.more
             self._take_up(taken)
         self._advance()
 
@@ -197,7 +199,7 @@ class Desk:
         """Try one that several workers took in vain. It is claimed when everything at hand is safe, and nothing beside it."""
         if not self._room():
             return
-        taken = claims.claim(owner=self.owner, limit=1, lease=self._lease, suspect=True)
+        taken = claims.claim_suspect(owner=self.owner, lease=self._lease)
         if taken:
             self._advance()
             self._take_up(taken)
@@ -257,6 +259,7 @@ class Desk:
             identity = checkpoint.claim.id
             if identity not in held or checkpoint.ended or not checkpoint.owner:
                 self._more = self._more or (identity in held and held[identity].signals != checkpoint.claim.signals)
+                self._more = self._more or self._turns.blocked  # It may have given a slot back.
                 self._drop(identity)
             else:
                 touched[identity].committed()

@@ -20,6 +20,7 @@ from workflows import selectors, triggers
 from workflows.errors import DefinitionRefused, WorkflowInactive, WorkflowNotFound
 from workflows.events import WorkflowSaved
 from workflows.models import Workflow, WorkflowVersion
+from workflows.plans import turn_problems
 from workflows.shapes import read_definition
 
 MAX_DEFINITION_BYTES = 4 * 1024 * 1024
@@ -182,7 +183,8 @@ def _check_definition(definition: dict[str, Any], *, must_run: bool) -> None:
         raise InvalidInput.of("definition", f"This holds a value that JSON cannot carry: {error}.") from error
     if size > MAX_DEFINITION_BYTES:
         raise InvalidInput.of("definition", f"A definition may have {MAX_DEFINITION_BYTES:,} bytes; this has {size:,}.")
-    refused = [each for each in check(definition) if _forbids(each, must_run)]
+    problems = [*turn_problems(definition.get("settings")), *check(definition)]
+    refused = [each for each in problems if _forbids(each, must_run)]
     if refused:
         raise DefinitionRefused(refused[:MAX_NODES])
 

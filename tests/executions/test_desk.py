@@ -93,7 +93,7 @@ def test_a_finished_step_is_kept_while_the_database_is_away(
 
     def call(config: Any, step: Any) -> Done:
         performed.append(step.key)
-        faults.arm("desk", "UPDATE workflow_executions SET fence", OperationalError("the connection is lost"))
+        faults.arm("desk", "WITH RECURSIVE", OperationalError("the connection is lost"))
         runner.wake()
         return Done("result")
 

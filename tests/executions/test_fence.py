@@ -25,7 +25,9 @@ SUM = ("data-transformation", {"set": {"total": "{{ input.n + 1 }}"}})
 
 
 def claim(owner: str = "w1", *, limit: int = 10, lease: float = 30.0, suspect: bool = False) -> list[Claim]:
-    return claims.claim(owner=owner, limit=limit, lease=lease, suspect=suspect)
+    if suspect:
+        return claims.claim_suspect(owner=owner, lease=lease)
+    return claims.claim(owner=owner, limit=limit, lease=lease)
 
 
 def take_up(held: Claim) -> Active:
