@@ -21,6 +21,7 @@ from accounts.operators import AutocompleteFilter, ChoiceFilter, CreatedFilter, 
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import DomainError
 from executions import services
+from executions.admin_limits import RunLimitsAdmin, WorkflowBrakeAdmin
 from executions.admin_records import (
     ExecutionLogAdmin,
     ExecutionStepAdmin,
@@ -38,8 +39,10 @@ from executions.models import (
     OpenQuestion,
     QuestionAnswer,
     ReceivedEvent,
+    RunLimits,
     ScheduleFire,
     WebhookReceipt,
+    WorkflowBrake,
     WorkflowFigures,
 )
 from executions.page import duration_of, glance, page_of
@@ -237,6 +240,8 @@ admin.site.register(WorkflowFigures, WorkflowFiguresAdmin)
 admin.site.register(OpenQuestion, OpenQuestionAdmin)
 admin.site.register(QuestionAnswer, QuestionAnswerAdmin)
 admin.site.register(ReceivedEvent, ReceivedEventAdmin)
+admin.site.register(RunLimits, RunLimitsAdmin)
+admin.site.register(WorkflowBrake, WorkflowBrakeAdmin)
 admin.site.unregister(Workflow)
 
 

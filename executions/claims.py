@@ -83,7 +83,9 @@ def claim(*, owner: str, limit: int, lease: float, turns: Turns | None = None) -
         if not chosen:
             return []
         found, values = sql.ids(chosen)
-        claims = _take(f"id IN {found} AND (due_at <= (SELECT {sql.now()}) OR parked_at IS NOT NULL)", owner, lease, values)
+        claims = _take(
+            f"id IN {found} AND (due_at <= (SELECT {sql.now()}) OR parked_at IS NOT NULL)", owner, lease, values
+        )
     return _with_records(claims)
 
 

@@ -27,7 +27,7 @@ from engine.expressions import ExpressionError, ExpressionProblem, Scope, compil
 from engine.registry import NODES
 from executions import services
 from executions.errors import WebhookRefused
-from executions.models import Execution, ExecutionStatus, WebhookReceipt
+from executions.models import Execution, ExecutionStatus, Origin, WebhookReceipt
 from workflows.errors import WorkflowNotFound
 from workflows.models import Workflow, WorkflowVersion
 
@@ -89,7 +89,7 @@ def admit(door: Door, *, raw: bytes, headers: Mapping[str, str]) -> None:
 def accept(door: Door, call: IncomingCall) -> tuple[Execution, bool]:
     """Start an execution, or find the one that this call's first coming started: (execution, whether it is a repeat).
 
-    Raises `WorkflowNotFound`, `WorkflowInactive`, `InvalidInput`.
+    Raises `WorkflowNotFound`, `WorkflowInactive`, `InvalidInput`, and what `admission.admit` raises when there is too much to do.
     """
     hidden = _NEVER_KEPT | {door.config.signature_header.lower()}
     kept = {name: value for name, value in call.headers.items() if name not in hidden}
@@ -105,6 +105,7 @@ def accept(door: Door, call: IncomingCall) -> tuple[Execution, bool]:
                 workflow_id=door.workflow.id,
                 inputs=call.body if isinstance(call.body, dict) else {"body": call.body},
                 context={"webhook": seen},
+                origin=Origin.WEBHOOK,
             )
             if key:
                 WebhookReceipt(

@@ -15,7 +15,9 @@ class RunLimits(TenantOwned):
         "accounts.Organization", on_delete=models.CASCADE, primary_key=True, related_name="+"
     )
     concurrent_runs = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Runs under way at once. Runs that wait for people, a date or other runs do not count."
+        null=True,
+        blank=True,
+        help_text="Runs under way at once. Runs that wait for people, a date or other runs do not count.",
     )
     queued_runs = models.PositiveIntegerField(
         null=True, blank=True, help_text="Runs accepted and not begun. Beyond it, starts are refused with 429."

@@ -129,14 +129,16 @@ class Execution(TenantOwned, Identified):
         db_table = "workflow_executions"
         default_manager_name = "unscoped"
         indexes = [
-            models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="executions_due"),
+            models.Index(fields=["-id"], condition=models.Q(completed_at__isnull=True), name="executions_live"),
             models.Index(fields=["due_at"], condition=models.Q(attempts__gte=SUSPECT_AFTER), name="executions_suspect"),
             models.Index(
                 fields=["lane", "organization", "due_at"],
                 condition=models.Q(due_at__isnull=False, lease_owner=""),
                 name="executions_turns",
             ),
-            models.Index(fields=["due_at"], condition=HOLDING & models.Q(due_at__isnull=False), name="executions_go_on"),
+            models.Index(
+                fields=["due_at"], condition=HOLDING & models.Q(due_at__isnull=False), name="executions_go_on"
+            ),
             models.Index(fields=["organization", "workflow"], condition=HOLDING, name="executions_slots"),
             models.Index(fields=["workflow", "lane", "id"], condition=PARKED, name="executions_parked"),
             models.Index(fields=["organization", "id"], condition=models.Q(status="pending"), name="executions_queued"),

@@ -17,10 +17,10 @@ from auterity.kernel.events import publish
 from auterity.kernel.models import uuid7
 from engine.graph import InvalidDefinition
 from engine.ports import Rejected
-from executions import journal, selectors, sql
+from executions import admission, journal, selectors, sql
 from executions.errors import ExecutionEnded
 from executions.events import ExecutionAccepted
-from executions.models import LIVE, Execution, ExecutionStatus
+from executions.models import LIVE, Execution, ExecutionStatus, Origin
 from integrations.egress import check_url
 from workflows import services as workflows
 from workflows.errors import WorkflowBusy, WorkflowInactive
@@ -37,10 +37,12 @@ def start(
     context: dict[str, Any] | None = None,
     webhook_url: str = "",
     rerun_of: UUID | None = None,
+    origin: Origin = Origin.CALL,
 ) -> Execution:
     """Accept a run of the workflow's newest version. Nothing has run yet when this returns.
 
-    Raises `WorkflowNotFound`, `WorkflowInactive` (also when its graph cannot run), `InvalidInput`.
+    Raises `WorkflowNotFound`, `WorkflowInactive` (also when its graph cannot run), `InvalidInput`, and what
+    `admission.admit` raises when there is too much to do.
     """
     version_id = workflows.runnable_version(actor=actor, workflow_id=workflow_id)
     _check_input("input_data", inputs)
@@ -61,7 +63,12 @@ def start(
         created_by_id=actor.user_id,
         webhook_url=webhook_url,
         rerun_of=rerun_of,
+        origin=origin,
+        lane=plan_of(version_id).lane,
         status=ExecutionStatus.PENDING,
+    )
+    admission.admit(
+        organization_id=actor.organization_id, workflow_id=workflow_id, execution_id=execution.id, origin=origin
     )
     _insert(execution, timeout)
     publish(ExecutionAccepted(execution.id))
@@ -91,6 +98,7 @@ def run_again(*, actor: Actor, execution_id: UUID) -> Execution:
         context=earlier.context,
         webhook_url=earlier.webhook_url,
         rerun_of=earlier.id,
+        origin=Origin.AGAIN,
     )
 
 
@@ -108,8 +116,12 @@ def wait_for_end(*, actor: Actor, execution_id: UUID, seconds: float) -> Executi
 
 @transaction.atomic
 def delete_workflow(*, actor: Actor, workflow_id: UUID) -> None:
-    """Delete a workflow unless one of its executions is live. Raises `WorkflowBusy`."""
+    """Delete a workflow unless one of its executions is live. Raises `WorkflowBusy`.
+
+    The lock waits for starts that are being stored, and lets later ones wait and find it deleted.
+    """
     require(actor, Permission.WORKFLOW_DELETE)
+    Workflow.objects.of(actor).select_for_update().filter(id=workflow_id).first()
     if Execution.objects.of(actor).filter(workflow_id=workflow_id, status__in=LIVE).exists():
         raise WorkflowBusy
     workflows.delete_workflow(actor=actor, workflow_id=workflow_id)
@@ -145,6 +157,8 @@ def _insert(execution: Execution, timeout: float) -> None:
         "created_by_id": execution.created_by_id,
         "webhook_url": execution.webhook_url,
         "rerun_of": execution.rerun_of,
+        "origin": str(execution.origin),
+        "lane": execution.lane,
         "error_code": "",
         "error_message": "",
         "lease_owner": "",

@@ -5,6 +5,7 @@ Each is a few look-ups in an index, however much is due.
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,6 @@ from django.db import connection
 
 from executions import sql
 from executions.models import SUSPECT_AFTER
-from workflows.plans import LANES
 
 GO_ON, LINE, HALTED = -1, -2, -3  # kinds of places beside the lanes
 # As the partial indexes say it (`executions.models`).
@@ -52,7 +52,11 @@ def places() -> list[Place]:
     """Where something is due, or stands in line. Reads only."""
     with connection.cursor() as cursor:
         cursor.execute(look_for(), [])
-        return [Place(kind, *(each and sql.uuid(each) for each in ids), allowed) for kind, *ids, allowed in cursor.fetchall()]
+        rows = cursor.fetchall()
+    return [
+        Place(kind, _id(organization), _id(workflow), _id(version), allowed)
+        for kind, organization, workflow, version, allowed in rows
+    ]
 
 
 def go_on(limit: int) -> Arm:
@@ -80,7 +84,24 @@ def pick(arms: Sequence[Arm]) -> list[Candidate]:
         return []
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(text for text, _ in arms), [each for _, values in arms for each in values])
-        return [Candidate(*map(sql.uuid, ids), bool(needs)) for *ids, needs in cursor.fetchall()]
+        return [Candidate(*map(sql.uuid, ids), bool(needs)) for *ids, needs in cursor.fetchall()]  # type: ignore[arg-type,call-arg]
+
+
+def oldest_due() -> dt.datetime | None:
+    """The moment at which the longest-due execution of an active organization became due, or None when none is."""
+    now = sql.now()
+    text = f"""
+        WITH RECURSIVE {_walk()}, due(moment) AS (
+            SELECT {_first("due_at", f"{AT_REST} AND e.lane = t.lane AND e.organization_id = t.organization_id")}
+              FROM turn t JOIN organizations o ON o.id = t.organization_id AND o.is_active
+             UNION ALL
+            SELECT {_first("due_at", f"{HELD} AND e.due_at IS NOT NULL")}
+        )
+        SELECT MIN(d.moment) FROM due d WHERE d.moment <= (SELECT {now})"""  # noqa: S608  Every part is ours.
+    with connection.cursor() as cursor:
+        cursor.execute(text, [])
+        (found,) = cursor.fetchone()
+    return None if found is None else sql.moment(found)
 
 
 def lock(organizations: Iterable[UUID]) -> None:
@@ -127,52 +148,59 @@ def park(ids: Sequence[UUID]) -> None:
 # -- inside ----------------------------------------------------------------------------------------------------------
 
 
+def _id(item: Any) -> UUID | None:
+    return None if item is None else sql.uuid(item)
+
+
 def _arm(where: str, order: str, limit: int, *values: Any) -> Arm:
-    text = (
-        "SELECT * FROM (SELECT e.id, e.organization_id, e.workflow_id, e.version_id, "
-        "(e.status = 'pending' OR e.waiting_since IS NOT NULL) AS needs_slot "
-        f"FROM workflow_executions e WHERE {where} ORDER BY {order} LIMIT %s {sql.skip_locked()}) a"  # noqa: S608  Every part is ours; values are parameters.
-    )
+    text = f"""
+        SELECT * FROM (
+            SELECT e.id, e.organization_id, e.workflow_id, e.version_id,
+                   (e.status = 'pending' OR e.waiting_since IS NOT NULL) AS needs_slot
+              FROM workflow_executions e WHERE {where} ORDER BY {order} LIMIT %s {sql.skip_locked()}) a"""  # noqa: S608  Every part is ours; values are parameters.
     return text, [*map(sql.value, values), limit]
 
 
 def look_for() -> str:
-    """A walk from organization to organization (and from line to line) through an index: each step is one look-up."""
+    """A walk from organization to organization, and from line to line, through an index: each step is one look-up."""
     now = sql.now()
-
-    def first(column: str, which: str) -> str:
-        return f"(SELECT e.{column} FROM workflow_executions e WHERE {which} ORDER BY e.{column} LIMIT 1)"  # noqa: S608  Every part is ours.
-
-    lanes = " UNION ALL ".join(f"SELECT {lane} AS lane" for lane in sorted(LANES.values()))
-    in_lane = f"{AT_REST} AND e.lane = t.lane"
+    of_lane = f"{AT_REST} AND e.lane = t.lane AND e.organization_id = t.organization_id"
+    order = "e.workflow_id, e.lane, e.id"
+    of_line = f"{STANDING} AND e.workflow_id = l.workflow_id"
     return f"""
-        WITH RECURSIVE turn(lane, organization_id) AS (
-            SELECT t.lane, {first("organization_id", in_lane)} FROM ({lanes}) t
+        WITH RECURSIVE {_walk()}, line(workflow_id) AS (
+            SELECT {_first("workflow_id", STANDING, order)}
              UNION ALL
-            SELECT t.lane, {first("organization_id", f"{in_lane} AND e.organization_id > t.organization_id")}
-              FROM turn t WHERE t.organization_id IS NOT NULL
-        ), line(workflow_id) AS (
-            SELECT {first("workflow_id", STANDING)}
-             UNION ALL
-            SELECT {first("workflow_id", f"{STANDING} AND e.workflow_id > l.workflow_id")}
+            SELECT {_first("workflow_id", f"{STANDING} AND e.workflow_id > l.workflow_id", order)}
               FROM line l WHERE l.workflow_id IS NOT NULL
         )
         SELECT t.lane, t.organization_id, NULL, NULL, r.concurrent_runs
           FROM turn t JOIN organizations o ON o.id = t.organization_id AND o.is_active
           LEFT JOIN run_limits r ON r.organization_id = t.organization_id
-         WHERE EXISTS (SELECT 1 FROM workflow_executions e WHERE {in_lane} AND e.organization_id = t.organization_id
-                          AND e.due_at <= (SELECT {now}))
+         WHERE {_first("due_at", of_lane)} <= (SELECT {now})
          UNION ALL
-        SELECT {LINE}, f.organization_id, f.workflow_id, f.version_id, r.concurrent_runs
-          FROM line l JOIN workflow_executions f ON f.id = (
-               SELECT e.id FROM workflow_executions e WHERE {STANDING} AND e.workflow_id = l.workflow_id
-                ORDER BY e.lane, e.id LIMIT 1)
-          JOIN organizations o ON o.id = f.organization_id AND o.is_active
-          LEFT JOIN run_limits r ON r.organization_id = f.organization_id
+        SELECT {LINE}, w.organization_id, w.id, {_first("version_id", of_line, "e.lane, e.id")}, r.concurrent_runs
+          FROM line l JOIN workflows w ON w.id = l.workflow_id
+          JOIN organizations o ON o.id = w.organization_id AND o.is_active
+          LEFT JOIN run_limits r ON r.organization_id = w.organization_id
          UNION ALL
-        SELECT {GO_ON}, NULL, NULL, NULL, NULL
-         WHERE EXISTS (SELECT 1 FROM workflow_executions e
-                        WHERE {HELD} AND e.due_at IS NOT NULL AND e.due_at <= (SELECT {now}))
+        SELECT {GO_ON}, NULL, NULL, NULL, NULL WHERE {_first("due_at", f"{HELD} AND e.due_at IS NOT NULL")} <= (SELECT {now})
          UNION ALL
         SELECT {HALTED}, b.organization_id, b.workflow_id, NULL, NULL FROM workflow_brakes b
          WHERE b.reason = 'poison' AND b.released_at IS NULL AND b.until > (SELECT {now})"""  # noqa: S608  Every part is ours.
+
+
+def _walk() -> str:
+    """Every (lane, organization) that has something at rest, due or not. Their order is what makes it one look-up a step."""
+    after = f"{AT_REST} AND (e.lane, e.organization_id) > (t.lane, t.organization_id)"
+    order = "e.lane, e.organization_id"
+    return f"""turn(lane, organization_id) AS (
+            SELECT {_first("lane", AT_REST, order)}, {_first("organization_id", AT_REST, order)}
+             UNION ALL
+            SELECT {_first("lane", after, order)}, {_first("organization_id", after, order)}
+              FROM turn t WHERE t.organization_id IS NOT NULL
+        )"""  # noqa: S608  Every part is ours.
+
+
+def _first(column: str, which: str, order: str = "") -> str:
+    return f"(SELECT e.{column} FROM workflow_executions e WHERE {which} ORDER BY {order or f'e.{column}'} LIMIT 1)"  # noqa: S608  Every part is ours.

@@ -16,6 +16,8 @@ MAY_LOOK_ACROSS_TENANTS = {
     "auterity/admin.py",
     "executions/admin.py",
     "executions/arrivals.py",  # answers to questions that its caller has found inside an organization
+    "executions/admin_limits.py",
+    "executions/brakes.py",  # starts and brakes of a workflow that its caller has found inside an organization
     "executions/claims.py",  # a worker takes up what is due, whoever's it is
     "executions/everywhere.py",  # what operators see
     "executions/incoming.py",  # a caller proves itself to the workflow, not as somebody of an organization
@@ -24,6 +26,7 @@ MAY_LOOK_ACROSS_TENANTS = {
     "executions/questions.py",  # a signed link proves somebody to one question, not to an organization
     "executions/schedules.py",  # a worker fires what is due, whoever's it is
     "executions/selectors.py",  # figures of workflows that the caller has proved to see
+    "executions/turns.py",  # the slots of an execution that its caller has found
     "integrations/models.py",
     "integrations/services.py",
     "integrations/webhooks.py",  # results that are due, whoever's they are

@@ -288,4 +288,4 @@ def test_nothing_stays_in_memory_once_it_has_ended(actor: Actor, counted: Counte
     for each in [start(actor, workflow) for _ in range(50)]:
         ended(each)
     until(lambda: not runner.desk._active)
-    assert (runner.desk._touched, runner.desk._in_flight, runner.desk._suspect) == ({}, 0, None)
+    assert (runner.desk._touched, runner.desk._threads.in_flight, runner.desk._suspect) == ({}, 0, None)
