@@ -13,8 +13,8 @@ import orjson
 from django.db import connection, transaction
 
 from engine.waiting import ANSWERED
-from executions import sql
-from executions.models import SUSPECT_AFTER, Execution
+from executions import slots, sql
+from executions.models import Execution
 from executions.records import QuestionRow, StepRow, load_questions, load_steps
 from executions.turns import Turns
 
@@ -92,10 +92,15 @@ def claim(*, owner: str, limit: int, lease: float, turns: Turns | None = None) -
 def claim_suspect(*, owner: str, lease: float) -> list[Claim]:
     """Take one of those that `SUSPECT_AFTER` workers took without recording any progress. They are claimed by themselves: of a
     batch that goes down with its worker, only the one to blame goes on failing."""
-    due = f"due_at <= (SELECT {sql.now()}) AND attempts >= {SUSPECT_AFTER}"
-    active = "(SELECT o.is_active FROM organizations o WHERE o.id = workflow_executions.organization_id)"
-    first = f"SELECT id FROM workflow_executions WHERE {due} AND {active} ORDER BY due_at LIMIT 1 {sql.skip_locked()}"  # noqa: S608  Every part is ours.
-    return _with_records(_take(f"id IN ({first}) AND {due}", owner, lease, []))
+    if not slots.suspects(lock=False):  # Most looks find nothing; only a writer takes SQLite's one lock.
+        return []
+    with transaction.atomic():
+        chosen = slots.suspects(lock=True)  # By itself: inside the UPDATE, PostgreSQL may carry it out once a row.
+        if not chosen:
+            return []
+        found, values = sql.ids(chosen)
+        claims = _take(f"id IN {found} AND due_at <= (SELECT {sql.now()})", owner, lease, values)
+    return _with_records(claims)
 
 
 def _take(which: str, owner: str, lease: float, values: list[Any]) -> list[Claim]:

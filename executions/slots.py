@@ -79,6 +79,19 @@ def in_line(place: Place, limit: int) -> Arm:
     return _arm(f"{STANDING} AND e.workflow_id = %s", "e.lane, e.id", limit, place.workflow_id)
 
 
+def suspects(*, lock: bool) -> list[UUID]:
+    """The longest due of those that several workers took in vain, or none."""
+    due = f"e.due_at <= (SELECT {sql.now()}) AND e.attempts >= {SUSPECT_AFTER}"
+    active = "(SELECT o.is_active FROM organizations o WHERE o.id = e.organization_id)"
+    text = (
+        f"SELECT e.id FROM workflow_executions e WHERE {due} AND {active} ORDER BY e.due_at LIMIT 1 "  # noqa: S608  Every part is ours.
+        f"{sql.skip_locked() if lock else ''}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(text, [])
+        return [sql.uuid(identity) for (identity,) in cursor.fetchall()]
+
+
 def pick(arms: Sequence[Arm]) -> list[Candidate]:
     """The rows of several places, locked until the transaction ends; what another worker has locked is left out."""
     if not arms:

@@ -31,7 +31,7 @@ def measure(short: bool) -> Figures:
     completed = Execution.objects.of(neighbour).filter(status="completed").count()
     before, beside = percentile(delays(alone.organization_id), 95), percentile(delays(neighbour.organization_id), 95)
     poisoned = codes.count(("failed", "POISON"))
-    passed = all_ended and poisoned == deadly and completed == harmless and died == 5 * deadly
+    passed = all_ended and poisoned == deadly and completed == harmless and 5 <= died <= 6 * deadly
     return {
         "deadly": deadly, "poisoned": poisoned, "workers_that_died": died, "neighbours_completed": completed,
         "neighbours": harmless, "start_p95_alone_s": before, "start_p95_beside_s": beside, "passed": passed,

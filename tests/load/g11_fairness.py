@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 from tests.load.gates import Figures, delays, main, percentile, set_up, somebody, wait_until, workers
@@ -15,9 +16,7 @@ def measure(short: bool) -> Figures:
     crowd, single = somebody("crowd"), somebody("single")
     step = ("data-transformation", {"set": {"n": 1}})
     steps = [f"n{at}" for at in range(6)]
-    many = save(
-        crowd, flow(dict.fromkeys(steps, step), *(f"{a} > {b}" for a, b in zip(steps, steps[1:], strict=False)))
-    )
+    many = save(crowd, flow(dict.fromkeys(steps, step), *(f"{a} > {b}" for a, b in itertools.pairwise(steps))))
     one = save(single, flow({"a": "start"}))
     for _ in range(queued):
         start(crowd, many)
