@@ -16,7 +16,6 @@ MAY_LOOK_ACROSS_TENANTS = {
     "auterity/admin.py",
     "executions/admin.py",
     "executions/arrivals.py",  # answers to questions that its caller has found inside an organization
-    "executions/admin_limits.py",
     "executions/brakes.py",  # starts and brakes of a workflow that its caller has found inside an organization
     "executions/claims.py",  # a worker takes up what is due, whoever's it is
     "executions/everywhere.py",  # what operators see
