@@ -215,7 +215,7 @@ def test_stopping_lets_a_step_end_and_gives_the_rest_away_at_once(
     let_go.set()
     stopping.join(10)
     assert not stopping.is_alive()
-    assert (runner.desk._active, runner.desk._in_flight, counted.keys) == ({}, 0, [])
+    assert (runner.desk._active, runner.desk._threads.in_flight, counted.keys) == ({}, 0, [])
     held = fresh(first)
     assert (held.status, held.lease_owner, held.attempts) == ("running", "", 0)
     assert [(row.node_id, row.status) for row in steps_of(first).values()] == [("a", "completed")]
