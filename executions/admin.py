@@ -21,6 +21,7 @@ from accounts.operators import AutocompleteFilter, ChoiceFilter, CreatedFilter, 
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import DomainError
 from executions import services
+from executions.admin_limits import RunLimitsAdmin, WorkflowBrakeAdmin
 from executions.admin_records import (
     ExecutionLogAdmin,
     ExecutionStepAdmin,
@@ -39,9 +40,11 @@ from executions.models import (
     OpenQuestion,
     QuestionAnswer,
     ReceivedEvent,
+    RunLimits,
     ScheduleFire,
     WebhookReceipt,
     Worker,
+    WorkflowBrake,
     WorkflowFigures,
 )
 from executions.page import duration_of, glance, page_of
@@ -240,6 +243,8 @@ admin.site.register(Worker, WorkerAdmin)
 admin.site.register(OpenQuestion, OpenQuestionAdmin)
 admin.site.register(QuestionAnswer, QuestionAnswerAdmin)
 admin.site.register(ReceivedEvent, ReceivedEventAdmin)
+admin.site.register(RunLimits, RunLimitsAdmin)
+admin.site.register(WorkflowBrake, WorkflowBrakeAdmin)
 admin.site.unregister(Workflow)
 
 

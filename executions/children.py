@@ -16,7 +16,7 @@ from auterity.kernel.events import publish
 from auterity.kernel.models import uuid7
 from engine.house_ports import EndedRun, NewRun, RunCounts
 from engine.ports import Rejected
-from executions import journal, services
+from executions import admission, journal, services
 from executions.accept import insert
 from executions.events import ExecutionAccepted
 from executions.models import LIVE, Execution, ExecutionStatus, Origin
@@ -121,6 +121,17 @@ class StoredRuns:
                 )
             )
             timeouts.append(services.timeout_of(version_id))
+        for row in {row.workflow_id: row for row in rows}.values():
+            admission.admit(
+                organization_id=row.organization_id,
+                workflow_id=row.workflow_id,
+                execution_id=row.id,
+                origin=Origin.RUN,
+                depth=row.depth,
+                parent_id=None if row.body else parent_id,
+                count=len(rows),
+                part=True,
+            )
         fresh = insert(rows, timeouts)
         if fresh:
             publish(ExecutionAccepted(rows[0].id))

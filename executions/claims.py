@@ -10,12 +10,13 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection
+from django.db import connection, transaction
 
 from engine.waiting import ANSWERED
-from executions import sql
-from executions.models import SUSPECT_AFTER, Execution
+from executions import slots, sql
+from executions.models import Execution
 from executions.records import QuestionRow, StepRow, load_questions, load_steps
+from executions.turns import Turns
 
 _CLAIMED = (
     "id, organization_id, workflow_id, version_id, fence, seq, attempts, input_data, context, started_at, created_at, "
@@ -71,25 +72,53 @@ class Claim:
         return self.claimed_at + dt.timedelta(seconds=time.monotonic() - self.steady)
 
 
-def claim(*, owner: str, limit: int, lease: float, suspect: bool = False) -> list[Claim]:
-    """Take up to `limit` due executions: a lease, a higher fence, one more attempt. Their recorded steps come along.
+def claim(*, owner: str, limit: int, lease: float, turns: Turns | None = None) -> list[Claim]:
+    """Take up to `limit` due executions, as `turns` says: a lease, a higher fence, one more attempt. Their recorded steps come
+    along. The time an execution waited moves its deadline on."""
+    turns = turns or Turns()
+    places = turns.look()  # Most looks find nothing; only a writer takes SQLite's one lock.
+    if not places:
+        return []
+    with transaction.atomic():
+        chosen = turns.choose(places, limit)
+        if not chosen:
+            return []
+        found, values = sql.ids(chosen)
+        claims = _take(
+            f"id IN {found} AND (due_at <= (SELECT {sql.now()}) OR parked_at IS NOT NULL)", owner, lease, values
+        )
+    return _with_records(claims)
 
-    The time an execution waited moves its deadline on. Those that `SUSPECT_AFTER` workers took without recording any progress
-    are `suspect`, and claimed by themselves: of a batch that goes down with its worker, only the one to blame goes on failing.
-    """
+
+def claim_suspect(*, owner: str, lease: float) -> list[Claim]:
+    """Take one of those that `SUSPECT_AFTER` workers took without recording any progress. They are claimed by themselves: of a
+    batch that goes down with its worker, only the one to blame goes on failing."""
+    if not slots.suspects(lock=False):  # Most looks find nothing; only a writer takes SQLite's one lock.
+        return []
+    with transaction.atomic():
+        chosen = slots.suspects(lock=True)  # By itself: inside the UPDATE, PostgreSQL may carry it out once a row.
+        if not chosen:
+            return []
+        found, values = sql.ids(chosen)
+        claims = _take(f"id IN {found} AND due_at <= (SELECT {sql.now()})", owner, lease, values)
+    return _with_records(claims)
+
+
+def _take(which: str, owner: str, lease: float, values: list[Any]) -> list[Claim]:
     now = sql.now()
-    which = ">=" if suspect else "<"
     text = f"""
         UPDATE workflow_executions SET fence = fence + 1, attempts = attempts + 1, lease_owner = %s, status = 'running',
                due_at = {sql.later("%s")}, started_at = COALESCE(started_at, {now}),
-               deadline_at = {sql.moved_on("deadline_at", since="waiting_since")}, waiting_since = NULL
-         WHERE id IN (SELECT id FROM workflow_executions WHERE due_at <= (SELECT {now}) AND attempts {which} {SUSPECT_AFTER}
-                       ORDER BY due_at LIMIT %s {sql.skip_locked()})
-           AND due_at <= (SELECT {now})
+               deadline_at = {sql.moved_on("deadline_at", since="COALESCE(waiting_since, parked_at)")},
+               waiting_since = NULL, parked_at = NULL
+         WHERE {which} AND status IN ('pending', 'running')
      RETURNING {_CLAIMED}, {now}"""  # noqa: S608  Every part is ours; values are parameters.
     with connection.cursor() as cursor:
-        cursor.execute(text, [owner, lease, limit])
-        claims = [_claim(row) for row in cursor.fetchall()]
+        cursor.execute(text, [owner, lease, *values])
+        return [_claim(row) for row in cursor.fetchall()]
+
+
+def _with_records(claims: list[Claim]) -> list[Claim]:
     steps = load_steps([each.id for each in claims if each.seq or each.rerun_of])
     asking = [key for key, rows in steps.items() if any(row.waits_for in ANSWERED for row in rows)]
     questions = load_questions(asking)

@@ -9,7 +9,6 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -22,19 +21,22 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
 
 from engine.graph import InvalidDefinition
-from engine.node import Failed, Outcome
+from engine.node import Outcome
 from engine.ports import Ports
-from executions import claims, gateway, journal
+from executions import brakes, claims, gateway, journal
 from executions.active import Active
 from executions.claims import Claim, Standing
 from executions.jobs import Job
 from executions.journal import Checkpoint, ended_at_once
 from executions.models import ExecutionStatus
 from executions.records import load_questions
+from executions.threads import Threads
+from executions.turns import Turns
 from workflows.plans import plan_of
 
 log = structlog.get_logger(__name__)
 
+POISON = "POISON"
 COMMIT_PATIENCE = 60.0  # seconds a commit is tried again while the database is away
 COMMIT_PAUSE = 0.5  # seconds between two tries
 
@@ -71,7 +73,6 @@ class Desk:
         self.turned_at = time.monotonic()
         self.claimed_at = 0.0
         self._lease = float(settings.ENGINE["lease_seconds"])
-        self._slots = int(settings.ENGINE["effect_threads"])
         self._batch = int(settings.ENGINE["claim_batch"])
         self._inbox: SimpleQueue[_Finished | _Lost | _Wake] = SimpleQueue()
         self._awake = threading.Event()
@@ -79,10 +80,14 @@ class Desk:
         self._active: dict[UUID, Active] = {}
         self._touched: dict[UUID, Active] = {}  # Kept until advanced: a turn that fails midway begins again with them.
         self._suspect: Active | None = None
-        self._in_flight = 0
         self._more = True
+        self._turns = Turns()
         self._next_tick = 0.0
-        self._effects = ThreadPoolExecutor(self._slots, thread_name_prefix="effect")
+        self._threads = Threads(
+            int(settings.ENGINE["effect_threads"]),
+            int(settings.ENGINE["hung_threads"]),
+            lambda job, outcome: self._inbox.put(_Finished(job, outcome)),
+        )
 
     def wake(self) -> None:
         """A hint that something is due. Cheap, never blocks, may be repeated."""
@@ -93,6 +98,15 @@ class Desk:
     def held(self) -> list[Active]:
         """What it has in hand. For any thread."""
         return list(self._active.values())
+
+    @property
+    def ailment(self) -> str:
+        """What is wrong with this worker, or nothing. For any thread."""
+        if self._threads.exhausted:
+            return (
+                f"{self._threads.hung} steps hang far beyond their limits; this worker takes no more work. Restart it."
+            )
+        return ""
 
     def lose(self, fences: dict[UUID, int]) -> None:
         """Executions that are no longer this worker's, with the fence under which they were. From any thread."""
@@ -115,7 +129,7 @@ class Desk:
                 self._suspect = None
                 self._stopping.wait(1.0)
         connection.close()
-        self._effects.shutdown(wait=False, cancel_futures=True)
+        self._threads.close()
         self.left.set()
 
     def _turn(self) -> None:
@@ -125,11 +139,12 @@ class Desk:
             self._next_tick = self.turned_at + settings.ENGINE["poll_seconds"] * random.uniform(0.8, 1.2)  # noqa: S311  Spreads polls.
             self._more = True
             self._end_late()
+            self._threads.look()
             self._listen(list(self._active.values()))
             self._claim_suspect()
         if self._more and (room := self._room()):
-            taken = claims.claim(owner=self.owner, limit=room, lease=self._lease)
-            self._more = len(taken) == room
+            taken = claims.claim(owner=self.owner, limit=room, lease=self._lease, turns=self._turns)
+            self._more = self._turns.more
             self._take_up(taken)
         self._advance()
 
@@ -156,7 +171,7 @@ class Desk:
 
     def _room(self) -> int:
         """How many more executions this desk may take: fewer while steps wait for a free thread, none beside a suspect."""
-        if self._stopping.is_set() or self._suspect is not None:
+        if self._stopping.is_set() or self._suspect is not None or self._threads.exhausted:
             return 0
         starved = sum(each.starved for each in self._active.values())
         return max(0, min(self._batch - starved, 20 * self._batch - len(self._active)))
@@ -171,7 +186,7 @@ class Desk:
                 if identity in self._active and self._active[identity].claim.fence == fence:
                     self._drop(identity)
         else:
-            self._in_flight -= 1
+            self._threads.came_back(message.job)
             active = message.job.active
             if self._active.get(active.claim.id) is active:
                 active.finish(message.job, message.outcome)
@@ -199,7 +214,7 @@ class Desk:
         """Try one that several workers took in vain. It is claimed when everything at hand is safe, and nothing beside it."""
         if not self._room():
             return
-        taken = claims.claim(owner=self.owner, limit=1, lease=self._lease, suspect=True)
+        taken = claims.claim_suspect(owner=self.owner, lease=self._lease)
         if taken:
             self._advance()
             self._take_up(taken)
@@ -215,7 +230,8 @@ class Desk:
                 self._touched[claim.id] = self._active[claim.id] = found
             elif found is not None:
                 ended.append(found)
-        self._commit(ended)
+        held = self._commit(ended)
+        brakes.note_poison(each.claim for each in ended if each.error_code == POISON and each.claim.id in held)
 
     def _open(self, claim: Claim) -> Active | Checkpoint | None:
         if claim.late:
@@ -224,7 +240,7 @@ class Desk:
             return ended_at_once(
                 claim,
                 ExecutionStatus.FAILED,
-                "POISON",
+                POISON,
                 f"Given up after {claim.attempts - 1} workers took this execution and none of them recorded any progress.",
             )
         try:
@@ -260,6 +276,7 @@ class Desk:
             identity = checkpoint.claim.id
             if identity not in held or checkpoint.ended or not checkpoint.owner:
                 self._more = self._more or (identity in held and held[identity].signals != checkpoint.claim.signals)
+                self._more = self._more or self._turns.blocked  # It may have given a slot back.
                 self._drop(identity)
             else:
                 touched[identity].unsaved.saved()
@@ -277,8 +294,7 @@ class Desk:
                 job.active.shelve(job)
                 self._touched[job.active.claim.id] = job.active
                 continue
-            self._in_flight += 1
-            self._effects.submit(self._perform, job)
+            self._threads.submit(job)
 
     def _of_each(self, touched: dict[UUID, Active], act: Callable[[Active], _Got | None]) -> list[_Got]:
         """What each comes to, without None. A defect in one stands for itself: it is dropped, and its lease brings it back."""
@@ -298,7 +314,7 @@ class Desk:
     def _shares(self, touched: dict[UUID, Active]) -> dict[UUID, int]:
         """Free threads in equal parts, what one does not need to the others; too few go to whom `standing` puts first."""
         starved = [each for each in touched.values() if each.starved]
-        free = self._slots - self._in_flight
+        free = self._threads.free
         starved.sort(key=lambda each: (each.wanting,) if free >= len(starved) else each.standing)
         shares: dict[UUID, int] = {}
         for left, active in zip(range(len(starved), 0, -1), starved, strict=True):
@@ -306,15 +322,6 @@ class Desk:
             shares[active.claim.id] = share
             free -= share
         return shares
-
-    def _perform(self, job: Job) -> None:
-        outcome: Outcome = Failed("internal", f"The step '{job.node.title}' crashed. This is a defect of ours.")
-        try:
-            outcome = job.perform()
-        except Exception:
-            log.exception("step_crashed", execution=str(job.active.claim.id), node=job.node.id)
-        finally:
-            self._inbox.put(_Finished(job, outcome))  # Whatever happens, the slot comes back.
 
     def _commit(self, checkpoints: list[Checkpoint]) -> dict[UUID, Standing]:
         """Commit together; while the database is away, again; when one checkpoint spoils the batch, one by one.

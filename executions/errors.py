@@ -104,3 +104,33 @@ class EffectUnderWay(DomainError):
     kind = Kind.CONFLICT
     slug = "effect_under_way"
     sentence = "The execution still runs and may yet learn what became of it. Settle it when it asks, or has ended."
+
+
+class TooManyQueued(DomainError):
+    """The organization has as many runs waiting to begin as it may have. `details["retry_after"]` is in seconds."""
+
+    kind = Kind.LIMITED
+    slug = "too_many_queued"
+    sentence = "Too many runs of your organization wait to begin. Try again later."
+
+
+class TooManyStarts(DomainError):
+    kind = Kind.LIMITED
+    slug = "too_many_starts"
+    sentence = "Your organization started too many runs within a minute. Try again later."
+
+
+class WorkflowBraked(DomainError):
+    """A schedule, webhook or run wanted to start a workflow that is braked. `details["reason"]` says why."""
+
+    kind = Kind.LIMITED
+    slug = "workflow_braked"
+    sentence = "This workflow's automatic starts are stopped for a while."
+
+
+class QueueFull(DomainError):
+    """So many runs wait to begin, of whatever organization, that no more are accepted."""
+
+    kind = Kind.UNAVAILABLE
+    slug = "queue_full"
+    sentence = "The platform has more work waiting than it takes on. Try again later."

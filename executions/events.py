@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -25,3 +26,23 @@ class ExecutionsMoved(Event):
     """New journal lines are committed, in order for each execution."""
 
     lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowBraked(Event):
+    """A workflow's automatic starts are refused until a moment, unless an operator releases it earlier."""
+
+    organization_id: UUID
+    workflow_id: UUID
+    reason: str
+    message: str
+    until: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowBrakeReleased(Event):
+    """A workflow's automatic starts are accepted again. `by` is the operator's address, or empty when the time was over."""
+
+    organization_id: UUID
+    workflow_id: UUID
+    by: str

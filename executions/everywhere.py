@@ -5,19 +5,20 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from django.db.models import Count, Min, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from accounts.operators import first_id_of
+from executions import slots
 from executions.models import LIVE, Execution, ExecutionStatus, WorkflowFigures
 
 FAILED = (ExecutionStatus.FAILED, ExecutionStatus.TIMEOUT)
 
 
 def in_status(found: QuerySet[Any], *wanted: ExecutionStatus) -> QuerySet[Any]:
-    """Those in one of several states. Live ones are due; the failed are sought in the workflows whose figures count some."""
+    """Those in one of several states. The failed are sought in the workflows whose figures count some."""
     if all(each in LIVE for each in wanted):
-        return found.filter(status__in=wanted, due_at__isnull=False)
+        return found.filter(status__in=wanted, completed_at__isnull=True)
     if ExecutionStatus.COMPLETED in wanted:
         return found.filter(status__in=wanted)  # Most are, so the newest are soon found.
     counting = Q()
@@ -36,12 +37,13 @@ def failed_since(moment: dt.datetime) -> QuerySet[Execution]:
 
 def live_counts() -> dict[str, int]:
     """How many are pending and running now."""
-    counted = Execution.unscoped.filter(due_at__isnull=False).values_list("status").annotate(count=Count("id"))
+    counted = Execution.unscoped.filter(completed_at__isnull=True).values_list("status").annotate(count=Count("id"))
     return {**dict.fromkeys((each.value for each in LIVE), 0), **dict(counted)}
 
 
 def oldest_due_seconds() -> float:
-    """How long the longest-due execution has been due without a worker claiming it or renewing its lease; 0 when none is."""
-    now = timezone.now()
-    oldest = Execution.unscoped.filter(due_at__lte=now).aggregate(oldest=Min("due_at"))["oldest"]
-    return (now - oldest).total_seconds() if oldest else 0.0
+    """How long the longest-due execution has been due without a worker claiming it or renewing its lease; 0 when none is.
+
+    Organizations that are not active do not count."""
+    oldest = slots.oldest_due()
+    return max(0.0, (timezone.now() - oldest).total_seconds()) if oldest else 0.0

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Q
@@ -18,6 +16,7 @@ from engine.waiting import Reason as Wait
 from executions.models import LIVE, Execution, ExecutionLog, ExecutionStep, LogKind, OpenQuestion, StepStatus
 from executions.presence import workers_lately
 from executions.reasons import Asked, Facts, Reason, ended_reasons, live_reasons
+from executions.turns import slot_of
 from workflows.plans import plan_of
 
 SHOWN = 100  # steps under way or waiting that are told of
@@ -61,7 +60,7 @@ def _live_facts(execution: Execution) -> Facts:
     facts.runs = _runs(execution, facts.steps)
     if facts.is_due:
         facts.workers = workers_lately(facts.now)
-        facts.slot = None if facts.is_held else _slot(execution)
+        facts.slot = None if facts.is_held else slot_of(execution)
     return facts
 
 
@@ -111,12 +110,3 @@ def _nodes(execution: Execution, steps: Iterable[ExecutionStep]) -> list[Node]:
     except InvalidDefinition:
         return []
     return [graph.nodes[graph.by_id[each]] for each in wanted if each in graph.by_id]
-
-
-def _slot(execution: Execution) -> Any:
-    """What keeps it from being taken although it is due, where turns are taken: `executions.turns.slot_of`."""
-    try:
-        turns = importlib.import_module("executions.turns")
-    except ModuleNotFoundError:
-        return None
-    return turns.slot_of(execution)

@@ -91,7 +91,7 @@ def admit(door: Door, *, raw: bytes, headers: Mapping[str, str]) -> None:
 def accept(door: Door, call: IncomingCall) -> tuple[Execution, bool]:
     """Start an execution, or find the one that this call's first coming started: (execution, whether it is a repeat).
 
-    Raises `WorkflowNotFound`, `WorkflowInactive`, `InvalidInput`.
+    Raises `WorkflowNotFound`, `WorkflowInactive`, `InvalidInput`, and what `admission.admit` raises when there is too much to do.
     """
     hidden = _NEVER_KEPT | {door.config.signature_header.lower()}
     kept = {name: value for name, value in call.headers.items() if name not in hidden}

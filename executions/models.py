@@ -13,6 +13,9 @@ from django.db.models.functions import Now
 
 from auterity.kernel.models import Identified, JsonText
 from auterity.kernel.tenancy import TenantOwned
+from executions.limits import BrakeReason, RunLimits, WorkflowBrake
+
+__all__ = ["BrakeReason", "RunLimits", "WorkflowBrake"]  # Django looks for tables here.
 
 
 class ExecutionStatus(models.TextChoices):
@@ -76,6 +79,9 @@ class EffectState(models.TextChoices):
     SETTLED_NOT = "settled_not", "settled: it did not happen"
 
 
+# A run holds a slot from its first claim to its end, but not while it waits; a parked one stands in its workflow's line.
+HOLDING = models.Q(status="running", waiting_since__isnull=True)
+PARKED = models.Q(parked_at__isnull=False, paused_at__isnull=True, completed_at__isnull=True)
 SUSPECT_AFTER = 3  # attempts without progress after which an execution is claimed by itself
 
 
@@ -84,8 +90,9 @@ class Execution(TenantOwned, Identified):
 
     `signals` counts what came from outside (answers, ended child runs, pause and resume): a worker that holds the execution sees
     that it rose and looks. `waiting_since` is set while it waits for people, a date or other runs, or is paused: that time does
-    not count against its deadline, and it holds no slot. `parent_…` name the step that started it, once an item;
-    `body` is the node (a path of ids) whose own small graph it runs instead of the whole version's.
+    not count against its deadline, and it holds no slot. `parked_at` is set while it waits in its workflow's line for a slot, not
+    due until one is free (see `executions.turns`). `parent_…` name the step that started it, once an item; `body` is the node
+    (a path of ids) whose own small graph it runs instead of the whole version's.
     """
 
     workflow = models.ForeignKey("workflows.Workflow", on_delete=models.PROTECT, related_name="+")
@@ -113,6 +120,7 @@ class Execution(TenantOwned, Identified):
     signals = models.PositiveIntegerField(default=0, db_default=0)
     paused_at = models.DateTimeField(null=True, blank=True)
     waiting_since = models.DateTimeField(null=True, blank=True)
+    parked_at = models.DateTimeField(null=True, blank=True)
     parent_id = models.UUIDField(null=True, blank=True)
     parent_node = models.CharField(max_length=110, null=True, blank=True)
     parent_item = models.PositiveIntegerField(null=True, blank=True)
@@ -124,8 +132,22 @@ class Execution(TenantOwned, Identified):
         db_table = "workflow_executions"
         default_manager_name = "unscoped"
         indexes = [
-            models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="executions_due"),
+            models.Index(fields=["-id"], condition=models.Q(completed_at__isnull=True), name="executions_live"),
             models.Index(fields=["due_at"], condition=models.Q(attempts__gte=SUSPECT_AFTER), name="executions_suspect"),
+            models.Index(
+                fields=["lane", "organization", "due_at"],
+                condition=models.Q(due_at__isnull=False, lease_owner=""),
+                name="executions_turns",
+            ),
+            models.Index(
+                fields=["due_at"], condition=HOLDING & models.Q(due_at__isnull=False), name="executions_go_on"
+            ),
+            models.Index(fields=["organization", "workflow"], condition=HOLDING, name="executions_slots"),
+            models.Index(fields=["workflow", "lane", "id"], condition=PARKED, name="executions_parked"),
+            models.Index(fields=["organization", "id"], condition=models.Q(status="pending"), name="executions_queued"),
+            models.Index(
+                fields=["version", "completed_at"], condition=models.Q(error_code="POISON"), name="executions_poisoned"
+            ),
             models.Index(fields=["workflow", "-id"], name="executions_by_workflow"),
             models.Index(fields=["organization", "-id"], name="executions_by_organization"),
             models.Index(fields=["workflow", "status", "-id"], name="executions_by_status"),

@@ -17,7 +17,7 @@ import structlog
 from django.conf import settings
 from django.db import connection
 
-from executions import claims, retention
+from executions import brakes, claims, retention
 from executions.desk import Desk
 from executions.presence import Presence
 from executions.schedules import fire_due
@@ -55,6 +55,14 @@ class Runner:
     def wake(self) -> None:
         """A hint that something is due. Cheap, never blocks, may be repeated."""
         self.desk.wake()
+
+    @property
+    def ailment(self) -> str:
+        """What is wrong with this worker, in a sentence; empty while it works. For any thread."""
+        stuck = time.monotonic() - self.desk.turned_at
+        if stuck > STUCK_AFTER and not self.desk.left.is_set():
+            return f"The worker's desk has not come round for {stuck:.0f} s."
+        return self.desk.ailment
 
     def stop(self, *, grace: float = 20.0) -> None:
         """Claim and begin nothing more, and wait up to `grace` seconds for steps under way, their leases renewed meanwhile."""
@@ -114,6 +122,7 @@ class Runner:
             try:
                 while not self._stopping.is_set() and fire_due():
                     pass
+                brakes.release_due()
             except Exception as error:
                 # Schedules go on as soon as the database, or a defect, lets them; their misfire policy says what is made up.
                 log.warning("schedules_wait", error=type(error).__name__)

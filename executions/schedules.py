@@ -1,25 +1,31 @@
 """Fires schedules that are due. A moment and the execution it starts are stored in one transaction, so each comes once.
 
 Whoever looks first locks the schedule's row and moves its due moment on; a worker that dies meanwhile leaves it due. The
-clock is the database's.
+clock is the database's. A moment that is refused because there is too much to do stays due, and is made up later as the
+schedule's misfire policy says. Schedules of an organization that is not active rest, and are made up in the same way.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import time
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from auterity.kernel.errors import DomainError
+from auterity.kernel.errors import DomainError, Kind
 from engine.schedules import RuleProblem, following, read_rule, to_fire
 from executions import services, sql
 from executions.models import Origin, ScheduleFire
 from workflows.models import Schedule
 
 log = structlog.get_logger(__name__)
+
+LONGEST_REST = 30.0  # seconds until a schedule that was refused is tried again, at most
+_resting: dict[UUID, float] = {}
 
 
 def fire_due(limit: int = 50) -> int:
@@ -32,7 +38,12 @@ def fire_due(limit: int = 50) -> int:
 
 def _fire_next() -> bool:
     now = _now()
-    due = Schedule.unscoped.filter(due_at__lte=now).order_by("due_at")
+    resting = [each for each, until in _resting.items() if until > time.monotonic()]
+    due = (
+        Schedule.unscoped.filter(due_at__lte=now, organization__is_active=True)
+        .exclude(id__in=resting)
+        .order_by("due_at")
+    )
     if not due.exists():  # Most looks find nothing; only a writer takes SQLite's one lock.
         return False
     with transaction.atomic():
@@ -45,28 +56,48 @@ def _fire_next() -> bool:
             log.error("schedule_unreadable", schedule=str(schedule.id), problem=problem.message)
             schedule.due_at = None
         else:
-            _fire(schedule, to_fire(rule, schedule.due_at, now, _grace()), now)
-            schedule.due_at = following(rule, schedule.due_at, now)
+            refused = _fire(schedule, to_fire(rule, schedule.due_at, now, _grace()), now)
+            schedule.due_at = refused or following(rule, schedule.due_at, now)
         schedule.save(update_fields=["due_at", "last_fired_at"])
     return True
 
 
-def _fire(schedule: Schedule, moments: list[dt.datetime], now: dt.datetime) -> None:
-    """Start what is to be started. One that cannot run starts nothing, and does not hold up the others."""
+def _fire(schedule: Schedule, moments: list[dt.datetime], now: dt.datetime) -> dt.datetime | None:
+    """Start what is to be started; returns the first moment for which there is no room now.
+
+    One that cannot run starts nothing, and does not hold up the others.
+    """
     fired = set(ScheduleFire.unscoped.filter(schedule=schedule, fire_at__in=moments).values_list("fire_at", flat=True))
-    try:
-        with transaction.atomic():
-            for moment in moments:
-                if moment not in fired:
-                    _start(schedule, moment, now)
-        schedule.last_fired_at = now if moments else schedule.last_fired_at
-    except (OperationalError, InterfaceError):
-        raise
-    except DomainError as error:
-        log.warning("schedule_cannot_run", schedule=str(schedule.id), reason=error.slug, message=error.message)
-    except Exception:
-        # A defect of ours with this one: it goes on at its next moment.
-        log.exception("schedule_crashed", schedule=str(schedule.id))
+    for moment in moments:
+        if moment in fired:
+            continue
+        try:
+            with transaction.atomic():
+                _start(schedule, moment, now)
+            schedule.last_fired_at = now
+        except (OperationalError, InterfaceError):
+            raise
+        except DomainError as error:
+            about = {"schedule": str(schedule.id), "reason": error.slug, "message": error.message}
+            if error.kind in (Kind.LIMITED, Kind.UNAVAILABLE):
+                _rest(schedule, float(error.details.get("retry_after", 1)))
+                log.warning("schedule_put_off", **about, moment=_written(moment))
+                return moment
+            log.warning("schedule_cannot_run", **about)
+            return None
+        except Exception:
+            # A defect of ours with this one: it goes on at its next moment.
+            log.exception("schedule_crashed", schedule=str(schedule.id))
+            return None
+    return None
+
+
+def _rest(schedule: Schedule, seconds: float) -> None:
+    """This process does not look at it for a while, nor does it keep in mind what it looked at long ago."""
+    now = time.monotonic()
+    for known in [each for each, until in _resting.items() if until <= now]:
+        del _resting[known]
+    _resting[schedule.id] = now + min(seconds, LONGEST_REST)
 
 
 def _start(schedule: Schedule, moment: dt.datetime, now: dt.datetime) -> None:

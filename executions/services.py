@@ -18,7 +18,7 @@ from auterity.kernel.live import LIVE as LIVE_BUS
 from auterity.kernel.models import uuid7
 from engine.graph import InvalidDefinition
 from engine.ports import Rejected
-from executions import journal, selectors
+from executions import admission, journal, selectors
 from executions.accept import insert
 from executions.errors import ExecutionEnded
 from executions.events import ExecutionAccepted
@@ -44,7 +44,8 @@ def start(
 ) -> Execution:
     """Accept a run of the workflow's newest version. Nothing has run yet when this returns.
 
-    Raises `WorkflowNotFound`, `WorkflowInactive` (also when its graph cannot run), `InvalidInput`.
+    Raises `WorkflowNotFound`, `WorkflowInactive` (also when its graph cannot run), `InvalidInput`, and what
+    `admission.admit` raises when there is too much to do.
     """
     version_id = workflows.runnable_version(actor=actor, workflow_id=workflow_id)
     _check_input("input_data", inputs)
@@ -66,7 +67,11 @@ def start(
         webhook_url=webhook_url,
         rerun_of=rerun_of,
         origin=origin,
+        lane=plan_of(version_id).lane,
         status=ExecutionStatus.PENDING,
+    )
+    admission.admit(
+        organization_id=actor.organization_id, workflow_id=workflow_id, execution_id=execution.id, origin=origin
     )
     insert([execution], [timeout])
     publish(ExecutionAccepted(execution.id))
@@ -103,6 +108,13 @@ def run_again(*, actor: Actor, execution_id: UUID) -> Execution:
 def accept(execution: Execution) -> None:
     """Store a run of the version that it names, in the caller's transaction. Raises `InvalidInput`, `WorkflowInactive`."""
     check_inputs(execution.input_data, execution.context)
+    execution.lane = plan_of(execution.version_id).lane
+    admission.admit(
+        organization_id=execution.organization_id,
+        workflow_id=execution.workflow_id,
+        execution_id=execution.id,
+        origin=Origin(execution.origin),
+    )
     insert([execution], [timeout_of(execution.version_id)])
     publish(ExecutionAccepted(execution.id))
 
@@ -129,8 +141,12 @@ def wait_for_end(*, actor: Actor, execution_id: UUID, seconds: float) -> Executi
 
 @transaction.atomic
 def delete_workflow(*, actor: Actor, workflow_id: UUID) -> None:
-    """Delete a workflow unless one of its executions is live. Raises `WorkflowBusy`."""
+    """Delete a workflow unless one of its executions is live. Raises `WorkflowBusy`.
+
+    The lock waits for starts that are being stored, and lets later ones wait and find it deleted.
+    """
     require(actor, Permission.WORKFLOW_DELETE)
+    Workflow.objects.of(actor).select_for_update().filter(id=workflow_id).first()
     if Execution.objects.of(actor).filter(workflow_id=workflow_id, status__in=LIVE).exists():
         raise WorkflowBusy
     workflows.delete_workflow(actor=actor, workflow_id=workflow_id)

@@ -16,13 +16,16 @@ from workflows.models import WorkflowVersion
 class Plan:
     """`workflow` and `organization` are what expressions read under these names; names as they were when first loaded.
 
-    `timeout` is the seconds a run may take, where the definition's settings say so.
+    `timeout` is the seconds a run may take and `concurrency` how many runs may be under way at once, where the definition's
+    settings say so. `lane` is 0 for interactive, 1 for ordinary and 2 for bulk work.
     """
 
     graph: Graph
     workflow: Mapping[str, Any]
     organization: Mapping[str, Any]
     timeout: float | None
+    concurrency: int | None
+    lane: int
     definition: Mapping[str, Any]
 
     @cached_property
@@ -51,7 +54,35 @@ def plan_of(version_id: UUID) -> Plan:
         organization={"id": str(version.organization_id), "name": version.organization.name},
         timeout=_seconds(version.definition.get("settings") or {}),
         definition=version.definition,
+        **_turns(version.definition.get("settings") or {}),
     )
+
+
+LANES = {"interactive": 0, "ordinary": 1, "bulk": 2}  # `settings.priority`
+
+
+def turn_problems(settings: Any) -> list[Problem]:
+    """What is wrong with the settings that say how runs take turns."""
+    settings = settings if isinstance(settings, Mapping) else {}
+    concurrency, priority = settings.get("concurrency"), settings.get("priority")
+    problems = []
+    if concurrency is not None and (type(concurrency) is not int or concurrency < 1):
+        said = "This is how many runs may be under way at once: a whole number from 1."
+        problems.append(Problem(said, field="settings.concurrency", structural=True))
+    if priority is not None and priority not in tuple(LANES):
+        said = f"This is one of {', '.join(LANES)}."
+        problems.append(Problem(said, field="settings.priority", structural=True))
+    return problems
+
+
+def _turns(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """An old version may hold anything; what cannot be read is as if it were not said."""
+    wrong = {each.place for each in turn_problems(settings)}
+    priority = "ordinary" if "settings.priority" in wrong else settings.get("priority") or "ordinary"
+    return {
+        "concurrency": None if "settings.concurrency" in wrong else settings.get("concurrency"),
+        "lane": LANES[priority],
+    }
 
 
 def _seconds(settings: Mapping[str, Any]) -> float | None:

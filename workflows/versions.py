@@ -15,6 +15,7 @@ from engine.graph import MAX_NODES, Problem, check
 from workflows.errors import DefinitionRefused, WorkflowNotFound
 from workflows.events import WorkflowSaved
 from workflows.models import Workflow, WorkflowVersion
+from workflows.plans import turn_problems
 
 MAX_DEFINITION_BYTES = 4 * 1024 * 1024
 MAX_NOTE = 500  # characters
@@ -59,7 +60,8 @@ def check_definition(definition: dict[str, Any], *, must_run: bool) -> None:
         raise InvalidInput.of("definition", f"This holds a value that JSON cannot carry: {error}.") from error
     if size > MAX_DEFINITION_BYTES:
         raise InvalidInput.of("definition", f"A definition may have {MAX_DEFINITION_BYTES:,} bytes; this has {size:,}.")
-    refused = [each for each in check(definition) if _forbids(each, must_run)]
+    problems = [*turn_problems(definition.get("settings")), *check(definition)]
+    refused = [each for each in problems if _forbids(each, must_run)]
     if refused:
         raise DefinitionRefused(refused[:MAX_NODES])
 

@@ -203,6 +203,17 @@ ENGINE: dict[str, Any] = {
     "inline_bytes": 256 * 1024,  # a step's output over this is kept as a file, by reference in its row
     "max_input_bytes": 1024 * 1024,  # inputs and context of one execution
     "execution_timeout_seconds": 24 * 3600.0,
+    "concurrent_runs": 1000,  # runs of one organization under way at once; 0 is no limit, here and below
+    "queued_runs": 20_000,  # runs of one organization accepted and not begun
+    "queued_runs_in_all": 200_000,
+    "starts_per_minute": 0,  # of one organization
+    "storm_starts_per_minute": 1000,  # automatic starts of one workflow, at least, that look like a storm
+    "storm_times_usual": 10,  # and this many times what it had in the hour before
+    "storm_depth": 5,  # how deep a workflow may start itself
+    "brake_seconds": 900.0,  # how long a braked workflow stays so
+    "poisoned_runs": 3,  # runs of one version given up as poison within `poison_seconds` that brake it
+    "poison_seconds": 600.0,
+    "hung_threads": 16,  # steps that never came back before a worker stops taking work
     "sync_wait_seconds": 25.0,  # how long execution_mode=sync waits before it answers 202
 }
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('executions', '0007_child_runs'),
+        ('executions', '0008_turns'),
     ]
 
     operations = [

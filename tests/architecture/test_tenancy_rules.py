@@ -18,6 +18,7 @@ MAY_LOOK_ACROSS_TENANTS = {
     "auterity/admin.py",
     "executions/admin.py",
     "executions/arrivals.py",  # answers to questions that its caller has found inside an organization
+    "executions/brakes.py",  # starts and brakes of a workflow that its caller has found inside an organization
     "executions/claims.py",  # a worker takes up what is due, whoever's it is
     "executions/everywhere.py",  # what operators see
     "executions/forms.py",  # whoever has a public form's address may send it in
@@ -27,6 +28,7 @@ MAY_LOOK_ACROSS_TENANTS = {
     "executions/questions.py",  # a signed link proves somebody to one question, not to an organization
     "executions/schedules.py",  # a worker fires what is due, whoever's it is
     "executions/selectors.py",  # figures of workflows that the caller has proved to see
+    "executions/turns.py",  # the slots of an execution that its caller has found
     "integrations/models.py",
     "integrations/providers/sms/outbox.py",  # a row of one organization, written once a key
     "integrations/services.py",

@@ -93,7 +93,7 @@ def test_a_finished_step_is_kept_while_the_database_is_away(
 
     def call(config: Any, step: Any) -> Done:
         performed.append(step.key)
-        faults.arm("desk", "UPDATE workflow_executions SET fence", OperationalError("the connection is lost"))
+        faults.arm("desk", "WITH RECURSIVE", OperationalError("the connection is lost"))
         runner.wake()
         return Done("result")
 
@@ -215,7 +215,7 @@ def test_stopping_lets_a_step_end_and_gives_the_rest_away_at_once(
     let_go.set()
     stopping.join(10)
     assert not stopping.is_alive()
-    assert (runner.desk._active, runner.desk._in_flight, counted.keys) == ({}, 0, [])
+    assert (runner.desk._active, runner.desk._threads.in_flight, counted.keys) == ({}, 0, [])
     held = fresh(first)
     assert (held.status, held.lease_owner, held.attempts) == ("running", "", 0)
     assert [(row.node_id, row.status) for row in steps_of(first).values()] == [("a", "completed")]
@@ -288,4 +288,45 @@ def test_nothing_stays_in_memory_once_it_has_ended(actor: Actor, counted: Counte
     for each in [start(actor, workflow) for _ in range(50)]:
         ended(each)
     until(lambda: not runner.desk._active)
-    assert (runner.desk._touched, runner.desk._in_flight, runner.desk._suspect) == ({}, 0, None)
+    assert (runner.desk._touched, runner.desk._threads.in_flight, runner.desk._suspect) == ({}, 0, None)
+
+
+# -- steps that never come back --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("spare", [1, 0])
+def test_a_hung_step_gives_its_place_to_a_spare_thread_while_there_is_one(
+    actor: Actor,
+    add_node: Any,
+    engine: Any,
+    start_runner: Callable[[], Runner],
+    monkeypatch: Any,
+    logs: Any,
+    spare: int,
+) -> None:
+    monkeypatch.setattr("executions.active.HUNG_AFTER", 0.0)
+    engine(effect_threads=1, hung_threads=spare)
+    let_go = threading.Event()
+
+    def hang(config: Any, step: Any) -> Done:
+        assert let_go.wait(30)
+        return Done(None)
+
+    add_node("hang", hang, effect=Effect.UNKEYED)
+    add_node("call", lambda config, step: Done(1), effect=Effect.KEYED)
+    runner = start_runner()
+    start(actor, flow({"a": ("hang", {"timeout_seconds": 1})}))
+    until(lambda: runner.desk._threads.hung == 1)
+    beside = start(actor, flow({"b": "call"}))
+    if spare:
+        assert ended(beside).status == "completed"
+        assert runner.ailment == ""
+    else:
+        assert runner.ailment == "1 steps hang far beyond their limits; this worker takes no more work. Restart it."
+        assert fresh(beside).status == "pending"
+    let_go.set()
+    until(lambda: runner.desk._threads.hung == 0)
+    assert ended(beside).status == "completed"
+    assert runner.ailment == ""
+    events = [each["event"] for each in logs if "hung" in each["event"]]
+    assert events == ["step_hung", "hung_step_came_back"]

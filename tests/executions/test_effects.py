@@ -155,9 +155,7 @@ class Hands:
 
     def __init__(self, execution: Execution) -> None:
         make_due(execution)
-        [held] = claims.claim(owner="w", limit=1, lease=30.0) or claims.claim(
-            owner="w", limit=1, lease=30.0, suspect=True
-        )
+        [held] = claims.claim(owner="w", limit=1, lease=30.0) or claims.claim_suspect(owner="w", lease=30.0)
         plan = plan_of(held.version_id)
         about = {"execution": {"id": str(held.id)}, "workflow": plan.workflow, "organization": plan.organization}
         self.active = Active.take_up(held, plan.graph, about, gateway.ports_of(held.organization_id))

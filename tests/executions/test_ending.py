@@ -186,7 +186,7 @@ def test_an_execution_out_of_time_ends_although_a_step_is_under_way(actor: Actor
     assert [row.status for row in steps_of(done).values()] == ["cancelled"]
     slow.let_go.set()
     assert slow.returned.wait(10)
-    until(lambda: runner.desk._in_flight == 0)
+    until(lambda: runner.desk._threads.in_flight == 0)
     assert kinds_of(done) == [("started", None), ("step_started", "a"), ("ended", None)]
     assert WorkflowFigures.objects.get().timeout == 1
 

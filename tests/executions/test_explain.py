@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import sys
 import threading
-from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
-from uuid import UUID
 
-import pytest
 from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
@@ -20,13 +15,13 @@ from auterity.kernel.access import Actor
 from engine.node import Done, Effect
 from engine.ports import Rejected, Unavailable, Unknown
 from engine.waiting import Reason as Wait
-from executions import control, questions, selectors, services
+from executions import claims, control, questions, selectors, services
 from executions.explain import explanation_of
 from executions.models import Execution, ExecutionStep, Worker
 from executions.presence import Presence
 from executions.reasons import Reason
 from executions.runner import Runner
-from tests.executions.support import ended, flow, fresh, make_due, start, steps_of, until
+from tests.executions.support import ended, flow, fresh, make_due, save, start, steps_of, until
 from tests.executions.test_waits import approval, asked, colleague, event_flow, resting
 
 
@@ -62,31 +57,23 @@ def test_nobody_has_looked(actor: Actor) -> None:
     found = reasons(accepted)
     assert "1 worker looked lately, the last one " in found["pending"].sentence
     assert (found["pending"].details["workers"], found["pending"].mend) == (1, None)
-    assert queries(accepted) == 2
+    assert queries(accepted) == 5  # Two of the reasons, three of the turn.
 
 
-def test_it_waits_for_its_turn(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
-    @dataclass
-    class SlotWait:
-        limit: str = "organization"
-        allowed: int = 3
-        held: int = 3
-        holders: list[UUID] = field(default_factory=lambda: [UUID(int=7)])
-        ahead: int = 12
-
-    turns = ModuleType("executions.turns")
-    turns.slot_of = lambda execution: SlotWait()  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "executions.turns", turns)
-    found = reasons(start(actor, flow({"a": "start"})))
+def test_it_waits_for_its_turn(actor: Actor) -> None:
+    workflow = save(actor, flow({"a": "start"}, settings={"concurrency": 1}))
+    first, second = start(actor, workflow), start(actor, workflow)
+    assert [each.id for each in claims.claim(owner="w1", limit=10, lease=30.0)] == [first.id]
+    found = reasons(second)
     assert found["slot"].sentence == (
-        "It waits for its turn: 3 of the 3 runs that may be at work at a time are (organization), and 12 come before it."
+        "It waits for its turn: 1 of the 1 runs that may be at work at a time are (workflow), and 0 come before it."
     )
     assert found["slot"].details == {
-        "limit": "organization",
-        "allowed": 3,
-        "held": 3,
-        "holders": [str(UUID(int=7))],
-        "ahead": 12,
+        "limit": "workflow",
+        "allowed": 1,
+        "held": 1,
+        "holders": [str(first.id)],
+        "ahead": 0,
     }
 
 

@@ -15,13 +15,22 @@ from api.auterity.pages import PageQuery, cut
 from api.base import Answer, Call, operation
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from executions import control, selectors, services
-from executions.errors import ExecutionEnded, ExecutionNotFound, LogNotFound, NotPaused
+from executions.errors import (
+    ExecutionEnded,
+    ExecutionNotFound,
+    LogNotFound,
+    NotPaused,
+    QueueFull,
+    TooManyQueued,
+    TooManyStarts,
+)
 from executions.models import LIVE, Execution, ExecutionLog
 from executions.payloads import shown
 from executions.selectors import ExecutionView as View
 from executions.selectors import StepView
 from workflows.errors import WorkflowInactive, WorkflowNotFound
 
+TOO_MUCH = (TooManyQueued, TooManyStarts, QueueFull)
 READING = (NotAuthenticated, PermissionDenied, ExecutionNotFound)
 
 
@@ -31,7 +40,7 @@ class ExecuteView(AuterityView):
         id="workflow_execute",
         body=bodies.Execute,
         answers={202: bodies.Accepted, 200: bodies.ExecutionBody},
-        raises=[NotAuthenticated, PermissionDenied, WorkflowNotFound, WorkflowInactive, InvalidInput],
+        raises=[NotAuthenticated, PermissionDenied, WorkflowNotFound, WorkflowInactive, InvalidInput, *TOO_MUCH],
         creates=True,
     )
     def post(self, call: Call[bodies.Execute], workflow_id: UUID) -> Answer:
@@ -137,7 +146,7 @@ class RunAgainView(AuterityView):
         summary="Run again with the same inputs",
         id="execution_run_again",
         answers={202: bodies.Accepted},
-        raises=[*READING, WorkflowNotFound, WorkflowInactive],
+        raises=[*READING, WorkflowNotFound, WorkflowInactive, *TOO_MUCH],
         creates=True,
     )
     def post(self, call: Call[None], execution_id: UUID) -> Answer:

@@ -16,7 +16,7 @@ from api.parsers import read_json
 from api.problems import BodyTooLarge, MalformedBody, UnsupportedMediaType
 from auterity.kernel.errors import InvalidInput
 from executions import incoming
-from executions.errors import WebhookRefused
+from executions.errors import QueueFull, TooManyQueued, TooManyStarts, WebhookRefused, WorkflowBraked
 from executions.models import LIVE, Execution
 from workflows.errors import WorkflowInactive, WorkflowNotFound
 
@@ -33,7 +33,15 @@ class WebhookView(AuterityView):
         summary="Call a webhook trigger",
         raw_body=bodies.WebhookBody,
         answers={202: bodies.WebhookAccepted, 200: bodies.WebhookAnswer},
-        raises=[WebhookRefused, WorkflowNotFound, WorkflowInactive],
+        raises=[
+            WebhookRefused,
+            WorkflowNotFound,
+            WorkflowInactive,
+            TooManyQueued,
+            TooManyStarts,
+            WorkflowBraked,
+            QueueFull,
+        ],
     )
     def post(self, call: Call[None], workflow_id: UUID, node_id: str) -> Answer:
         """Starts the workflow with the body as its inputs: a JSON object, a form, or text (then `inputs.body`).
