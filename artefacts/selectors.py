@@ -46,27 +46,30 @@ def of_organization(organization_id: UUID, file_id: str) -> Artefact:
 
 
 @contextmanager
-def opened(row: Artefact) -> Iterator[Reading]:
-    """The bytes of a file, to be read once from the beginning. Raises `FileDamaged` where they are missing."""
+def opened(row: Artefact, *, start: int = 0) -> Iterator[Reading]:
+    """The bytes of a file, to be read once, from its beginning or the byte `start`. Raises `FileDamaged` if missing."""
     try:
         file = storage().open(row.storage_key)
     except FileNotFoundError:
         raise FileDamaged from None
     try:
-        yield Reading(row, file)
+        yield Reading(row, file, start)
     finally:
         file.close()
 
 
 class Reading:
-    """A file being read. The last piece is given out only if all of them have the checksum they were stored with."""
+    """A file being read. From the beginning, the last piece is given out only if all have the checksum they were stored with."""
 
-    def __init__(self, row: Artefact, file: IO[bytes]) -> None:
+    def __init__(self, row: Artefact, file: IO[bytes], start: int = 0) -> None:
         self.name, self.media_type, self.size = row.name, row.media_type, row.size
         self._sha256 = row.sha256
         self._file = file
         self._digest = hashlib.sha256()
-        self._left = row.size
+        self._whole = not start
+        self._left = max(row.size - start, 0)
+        if start:
+            file.seek(min(start, row.size))
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes, b"" at the end. Raises `FileDamaged`."""
@@ -79,7 +82,7 @@ class Reading:
             held += piece
         self._left -= len(held)
         self._digest.update(held)
-        if self._left == 0 and self._digest.hexdigest() != self._sha256:
+        if self._left == 0 and self._whole and self._digest.hexdigest() != self._sha256:
             raise FileDamaged
         return bytes(held)
 

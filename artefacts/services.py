@@ -37,28 +37,39 @@ def upload(*, actor: Actor, name: str, declared_type: str, file: IO[bytes]) -> A
 
     `file` is a real file of the multipart parser's. Raises `FileRefused`, `FileTooLarge`, `StorageFull`.
     """
-    admit_upload(actor=actor, size=kinds.size_of(file))
+    require(actor, Permission.WORKFLOW_EXECUTE)
+    return receive(
+        organization_id=actor.organization_id,
+        name=name,
+        declared_type=declared_type,
+        file=file,
+        created_by_id=actor.user_id,
+    )
+
+
+def receive(
+    *, organization_id: UUID, name: str, declared_type: str, file: IO[bytes], created_by_id: UUID | None = None
+) -> Artefact:
+    """As `upload`, for whoever was asked for a file, such as by a form. Whether they were is the caller's to know."""
+    _admit(organization_id, kinds.size_of(file))
     shown = file_name(name)
     kind = kinds.agreed(shown, declared_type, file)
     with kinds.safe_copy(kind, file) as pieces:
         return store(
-            organization_id=actor.organization_id,
+            organization_id=organization_id,
             name=shown,
             media_type=kind.media_type,
             pieces=pieces,
             purpose=Purpose.UPLOAD,
             max_bytes=settings.ARTEFACTS["max_upload_bytes"],
-            created_by_id=actor.user_id,
+            created_by_id=created_by_id,
         )
 
 
 def admit_upload(*, actor: Actor, size: int) -> None:
     """Whether a file of about this size may come at all: asked before anything of it is read. Raises as `upload` does."""
     require(actor, Permission.WORKFLOW_EXECUTE)
-    most = settings.ARTEFACTS["max_upload_bytes"]
-    if size > most:
-        raise FileTooLarge(f"A file may have {most:,} bytes.", max_bytes=most)
-    check_room(actor.organization_id, size)
+    _admit(actor.organization_id, size)
 
 
 def store(
@@ -181,6 +192,13 @@ def file_name(given: str) -> str:
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _admit(organization_id: UUID, size: int) -> None:
+    most = settings.ARTEFACTS["max_upload_bytes"]
+    if size > most:
+        raise FileTooLarge(f"A file may have {most:,} bytes.", max_bytes=most)
+    check_room(organization_id, size)
 
 
 @dataclass(slots=True)

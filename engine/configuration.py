@@ -28,6 +28,7 @@ from engine.expressions import (
     contains_template,
 )
 from engine.node import NodeConfig, NodeType
+from engine.output_schema import problems_of
 
 _EMPTY = compile_template({})
 _WARNINGS = 20  # settings that nobody knows, named one by one
@@ -41,6 +42,11 @@ class ConfigTemplate:
     escaped: Template = _EMPTY
     kept: Mapping[str, Any] = field(default_factory=dict)
     expressions: tuple[tuple[str, Expression], ...] = ()
+
+    @property
+    def literal(self) -> bool:
+        """Whether it is filled in the same way every time."""
+        return self.rendered.literal and self.escaped.literal
 
     def render(self, scope: Scope) -> dict[str, Any]:
         """Field name to value. Raises `ExpressionError`."""
@@ -96,7 +102,7 @@ def _escapes(info: FieldInfo, raw: Mapping[str, Any]) -> bool:
 
 
 def _item_model(info: FieldInfo) -> type[BaseModel] | None:
-    """The model of a list's items, when the field is a list of models that hold bare expressions."""
+    """The model of what a list or a map holds, where those are models with bare expressions."""
     held = [arg for outer in (info.annotation, *get_args(info.annotation)) for arg in get_args(outer)]
     models = [arg for arg in held if isinstance(arg, type) and issubclass(arg, BaseModel)]
     bare = [model for model in models if any(_mark(each, "x-expression") for each in _fields(model).values())]
@@ -110,10 +116,13 @@ def _bare_sources(name: str, info: FieldInfo, value: Any) -> Iterator[tuple[str,
             yield name, value
         return
     model = _item_model(info)
-    for at, item in enumerate(value if model is not None and isinstance(value, list) else ()):
+    held = [(f"{name}[{at}]", item) for at, item in enumerate(value)] if isinstance(value, list) else []
+    if isinstance(value, Mapping):
+        held = [(f"{name}.{at}", item) for at, item in value.items()]
+    for place, item in held if model is not None else ():
         for key, inner in _fields(model).items() if model is not None and isinstance(item, Mapping) else ():
             if key in item:
-                yield from _bare_sources(f"{name}[{at}].{key}", inner, item[key])
+                yield from _bare_sources(f"{place}.{key}", inner, item[key])
 
 
 def _compile(raw: Mapping[str, Any], fields: Mapping[str, FieldInfo], errors: list[tuple[str, str]]) -> ConfigTemplate:
@@ -163,6 +172,8 @@ def _validate(
         return _settings_alone(raw)
     if node_type.check is not None:
         errors.extend(node_type.check(config))
+    if config.output_schema is not None:
+        errors.extend(("output_schema", sentence) for sentence in problems_of(config.output_schema))
     return config
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from enum import Enum
 from typing import Any
@@ -48,9 +48,19 @@ class Scope:
 
     def over(self, names: Mapping[str, Any]) -> Scope:
         """The same with some names over it: `item` and `index` as they are, others over the inputs."""
-        own = {name: value for name, value in names.items() if name in ("item", "index")}
-        others = {name: value for name, value in names.items() if name not in own}
-        return replace(self, inputs={**self.inputs, **others} if others else self.inputs, **own)
+        others = {name: value for name, value in names.items() if name not in ("item", "index")}
+        return Scope(
+            self.input,
+            {**self.inputs, **others} if others else self.inputs,
+            self.context,
+            self.steps,
+            self.execution,
+            self.workflow,
+            self.organization,
+            self.now,
+            names.get("item", self.item),
+            names.get("index", self.index),
+        )
 
 
 def find(reference: Reference, scope: Scope) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.configuration import ConfigTemplate, check_config
 from engine.expressions import Expression, ExpressionProblem, compile_expression
-from engine.node import ERROR, OUT, NodeConfig, NodeType
+from engine.node import ERROR, OUT, Effect, NodeConfig, NodeType
 from engine.registry import NODES, NodeRegistry, UnknownNode
 
 MAX_NODES = 10_000
@@ -68,7 +68,10 @@ class Edge:
 
 @dataclass(slots=True)
 class Node:
-    """One compiled node. `ports` is None while a broken configuration hides which ports it has."""
+    """One compiled node. `ports` is None while a broken configuration hides which ports it has.
+
+    `effect` is what repeating it would mean, as far as its configuration tells before it is filled in; else its type's.
+    """
 
     index: int
     id: str
@@ -77,6 +80,7 @@ class Node:
     template: ConfigTemplate
     settings: NodeConfig
     ports: frozenset[str] | None
+    effect: Effect
     incoming: list[Edge] = field(default_factory=list)
     outgoing: list[Edge] = field(default_factory=list)
     eager: bool = False
@@ -125,6 +129,10 @@ def _ports(node_type: NodeType, settings: NodeConfig) -> frozenset[str] | None:
     if not isinstance(settings, node_type.config):
         return None
     return frozenset((*node_type.outputs(settings), *((ERROR,) if settings.on_error == "route" else ())))
+
+
+def _effect(node_type: NodeType, settings: NodeConfig) -> Effect:
+    return node_type.effect_of(settings) if isinstance(settings, node_type.config) else node_type.effect
 
 
 def _is_eager(node_type: NodeType, settings: NodeConfig) -> bool:
@@ -194,6 +202,7 @@ class _Compiler:
             template=checked.template,
             settings=checked.settings,
             ports=_ports(node_type, checked.settings),
+            effect=_effect(node_type, checked.settings),
             eager=_is_eager(node_type, checked.settings),
         )
         self.nodes.append(self._by_id[node_id])

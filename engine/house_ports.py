@@ -106,8 +106,11 @@ class FilesPort(Protocol):
         """A file as a whole. Raises Rejected when there is none of this id, or it is larger than `max_bytes`."""
         ...
 
-    def open(self, file_id: str) -> AbstractContextManager[FileReader]:
-        """A file of any size, to be read piece by piece. Raises Rejected when there is none of this id."""
+    def open(self, file_id: str, *, start: int = 0) -> AbstractContextManager[FileReader]:
+        """A file of any size, to be read piece by piece from the byte `start` on. Raises Rejected when there is none of this id.
+
+        Damage is found at the end of a file that is read from its beginning; a part has no checksum.
+        """
         ...
 
     def store(self, name: str, media_type: str, chunks: Iterable[bytes], *, key: str) -> str:

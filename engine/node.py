@@ -48,7 +48,7 @@ class Effect(StrEnum):
 class Retry(BaseModel):
     """When a failed attempt is tried again. Back-off in seconds: `backoff_seconds * multiplier**n`, at most `max_seconds`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_attempts: int = Field(default=1, ge=1, le=20)
     backoff_seconds: float = Field(default=1, ge=0, le=86_400)
@@ -207,7 +207,8 @@ def node(
     not; it raises `Unknown` if nobody can tell. A node that `gathers` gets a map of what arrived, also when only one did; one
     that is `eager` for its configuration runs as soon as the first way arrives. A node that may wait has `resume`: it goes on
     with the same configuration and says anew what comes of it. `narrows` tells the effect of a configuration that does less
-    than the type can, such as a query that only reads.
+    than the type can, such as a query that only reads. It is asked of the filled-in configuration, and before that of one whose
+    texts may still hold `{{ }}`: what it calls pure then must be so whatever they become.
     `sample` makes up what a step would come to, for trying out without the outside: an output, or `Done` with a port.
 
     Raises `engine.registry.DuplicateNode` when the name or an alias is taken.

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from engine.expressions import ExpressionError, ExpressionProblem, Scope, compile_expression, compile_template
 from engine.graph import Node
 from engine.node import Done, Failed, NodeConfig, NodeType, Outcome
+from engine.output_schema import misfit
 from engine.ports import PortFailure, Ports, Unknown
 from engine.waiting import Question, Reason, Wait, Wake
 
@@ -117,7 +118,7 @@ def _misfit(title: str, wrong: list[tuple[str, str]]) -> Failed:
 
 def perform(node: Node, config: NodeConfig, step: RunningStep, *, max_output_bytes: int) -> Outcome:
     """Run the node. Every exception becomes a `Failed`."""
-    outcome = _checked(_call(node, lambda: node.type.run(config, step)), max_output_bytes)
+    outcome = _fitting(node, config, _checked(_call(node, lambda: node.type.run(config, step)), max_output_bytes))
     return _asked(node, outcome) if config.on_unknown == "ask" else outcome
 
 
@@ -128,7 +129,7 @@ def resume(node: Node, config: NodeConfig, step: RunningStep, wake: Wake, *, max
         return Failed(
             "internal", f"The node '{node.title}' waited, and its type cannot go on. This is a defect of ours."
         )
-    return _checked(_call(node, lambda: go_on(config, step, wake)), max_output_bytes)
+    return _fitting(node, config, _checked(_call(node, lambda: go_on(config, step, wake)), max_output_bytes))
 
 
 def recover(node: Node, config: NodeConfig, step: RunningStep, *, max_output_bytes: int) -> Outcome:
@@ -149,7 +150,7 @@ def recover(node: Node, config: NodeConfig, step: RunningStep, *, max_output_byt
             "to ask or retry.",
         )
         return _asked(node, left) if config.on_unknown == "ask" else left
-    return _checked(found, max_output_bytes)
+    return _fitting(node, config, _checked(found, max_output_bytes))
 
 
 def _asked(node: Node, outcome: Outcome) -> Outcome:
@@ -212,6 +213,16 @@ def _checked(outcome: Any, max_output_bytes: int) -> Outcome:
             f"The step's output has {len(encoded):,} bytes; at most {max_output_bytes:,} are kept. Select what later steps need.",
         )
     return outcome if _plain(outcome.output) else replace(outcome, output=orjson.loads(encoded))
+
+
+def _fitting(node: Node, config: NodeConfig, outcome: Outcome) -> Outcome:
+    """A done step whose output has the shape that its configuration promises."""
+    if config.output_schema is None or not isinstance(outcome, Done):
+        return outcome
+    wrong = misfit(config.output_schema, outcome.output)
+    if wrong is None:
+        return outcome
+    return Failed("output", f"The output of '{node.title}' does not fit its output_schema. {wrong}.", {"schema": wrong})
 
 
 def _patient(wait: Wait) -> Outcome:

@@ -225,8 +225,10 @@ class MemoryFiles:
         return found
 
     @contextmanager
-    def open(self, file_id: str) -> Iterator[FileReader]:
-        yield _MemoryReader(self.read(file_id, max_bytes=1 << 40))
+    def open(self, file_id: str, *, start: int = 0) -> Iterator[FileReader]:
+        reader = _MemoryReader(self.read(file_id, max_bytes=1 << 40))
+        reader.seek(start)
+        yield reader
 
     def store(self, name: str, media_type: str, chunks: Iterable[bytes], *, key: str) -> str:
         content = b"".join(chunks)

@@ -121,7 +121,7 @@ class Active:
             if self.steps_taken >= settings.ENGINE["max_steps"]:
                 limit = Failed("limit", f"An execution may take {settings.ENGINE['max_steps']:,} steps.")
                 self._settle(node, row, limit, [])
-            elif node.type.effect is Effect.PURE:
+            elif node.effect is Effect.PURE:
                 self._run_inline(node, row)
             else:
                 self._effects.append(node)

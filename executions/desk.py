@@ -29,6 +29,7 @@ from executions.claims import Claim, Standing
 from executions.jobs import Job
 from executions.journal import Checkpoint, ended_at_once
 from executions.models import ExecutionStatus
+from executions.people import link_of
 from executions.records import load_questions
 from executions.threads import Threads
 from executions.turns import Turns
@@ -245,8 +246,10 @@ class Desk:
             )
         try:
             plan = plan_of(claim.version_id)
+            started_at = claim.started_at.isoformat().replace("+00:00", "Z")
+            links = {each: link_of(f"{claim.id}/{each}/0") for each in plan.linked(claim.body)}
             about = {
-                "execution": {"id": str(claim.id), "started_at": claim.started_at.isoformat().replace("+00:00", "Z")},
+                "execution": {"id": str(claim.id), "started_at": started_at, **({"links": links} if links else {})},
                 "workflow": plan.workflow,
                 "organization": plan.organization,
             }

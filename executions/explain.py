@@ -58,7 +58,7 @@ def _live_facts(execution: Execution) -> Facts:
         facts.paused_by = _paused_by(execution)
         return facts
     facts.runs = _runs(execution, facts.steps)
-    if facts.is_due:
+    if facts.is_due or execution.parked_at is not None:
         facts.workers = workers_lately(facts.now)
         facts.slot = None if facts.is_held else slot_of(execution)
     return facts

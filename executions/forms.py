@@ -18,6 +18,7 @@ from auterity.kernel.errors import FieldProblem, InvalidInput
 from engine.graph import InvalidDefinition
 from engine.node import NodeConfig
 from executions import services
+from executions.handed_in import strangers
 from executions.models import Execution, Origin, WebhookReceipt
 from nodes.settings.form_fields import FormField, collect
 from workflows.errors import WorkflowNotFound
@@ -63,6 +64,7 @@ def submit(form: StartForm, given: Mapping[str, Any], *, key: str = "") -> Execu
     """Start a run with these values. `key` is the shown page's own: sent twice, it starts one run. Raises `InvalidInput`."""
     fields = [FormField.model_validate(each) for each in form.fields]
     values, errors = collect(fields, given)
+    errors = errors or strangers(form.actor.organization_id, fields, values)
     if errors:
         raise InvalidInput([FieldProblem(f"values.{name}", message) for name, message in errors.items()])
     kept = hashlib.sha256(f"form {key}".encode()).hexdigest() if key else ""

@@ -65,9 +65,9 @@ class OrganizationFiles:
             return StoredFile(file_id, file.name, file.media_type, file.read())
 
     @contextmanager
-    def open(self, file_id: str) -> Iterator[FileReader]:
+    def open(self, file_id: str, *, start: int = 0) -> Iterator[FileReader]:
         try:
-            with artefacts.opened(artefacts.of_organization(self.organization_id, file_id)) as file:
+            with artefacts.opened(artefacts.of_organization(self.organization_id, file_id), start=start) as file:
                 yield file
         except FileNotFound as error:
             raise Rejected(error.message) from error

@@ -21,6 +21,7 @@ from auterity.kernel.models import uuid7
 from engine.waiting import Reason
 from executions import arrivals, journal
 from executions.errors import AlreadyAnswered, QuestionClosed, QuestionNotFound
+from executions.handed_in import strangers
 from executions.models import Execution, OpenQuestion, QuestionAnswer, ReceivedEvent
 from executions.people import Link, or_higher
 from nodes.settings.form_fields import FormField, collect
@@ -177,6 +178,7 @@ def _fields(question: OpenQuestion, given: Any, place: str) -> dict[str, Any]:
     if not fields:
         return given or {}
     values, errors = collect(fields, given or {})
+    errors = errors or strangers(question.organization_id, fields, values)
     if errors:
         raise InvalidInput([FieldProblem(f"{place}.{name}", message) for name, message in errors.items()])
     return values

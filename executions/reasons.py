@@ -89,7 +89,7 @@ def live_reasons(facts: Facts) -> Iterator[Reason]:
         yield _paused(facts)
     if facts.is_held:
         yield _lost(facts) if facts.is_due else _held(facts)
-    elif facts.is_due:
+    elif facts.is_due or facts.slot is not None:
         yield _queued(facts)
     elif execution.due_at is not None and not waiting:
         ahead = span((execution.due_at - facts.now).total_seconds())
@@ -162,14 +162,13 @@ def _lost(facts: Facts) -> Reason:
 
 def _queued(facts: Facts) -> Reason:
     execution = facts.execution
-    assert execution.due_at is not None  # noqa: S101  It is due.
     if facts.slot is not None:
         slot = facts.slot
         return Reason(
             "slot",
             f"It waits for its turn: {slot.held} of the {slot.allowed} runs that may be at work at a time are "
             f"({slot.limit}), and {slot.ahead} come before it.",
-            since=execution.due_at,
+            since=execution.parked_at or execution.due_at,
             details={
                 "limit": str(slot.limit),
                 "allowed": slot.allowed,
@@ -179,6 +178,7 @@ def _queued(facts: Facts) -> Reason:
             },
             mend="Wait for the others to end, cancel one of them, or raise the limit.",
         )
+    assert execution.due_at is not None  # noqa: S101  It is due.
     count, last = facts.workers
     due = span((facts.now - execution.due_at).total_seconds())
     return Reason(

@@ -241,6 +241,8 @@ def _waiting_for(execution: Execution, rows: list[ExecutionStep]) -> dict[str, A
         return None
     if execution.paused_at is not None:
         return {"reason": "paused", "node_id": None, "until": None, "since": execution.paused_at}
+    if execution.parked_at is not None:
+        return {"reason": "slot", "node_id": None, "until": None, "since": execution.parked_at}
     waits = [row for row in rows if row.status == StepStatus.WAITING]
     if not waits:
         return None

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, parseaddr
 
-from engine.ports import Mail, Rejected
+from engine.ports import Attachment, Mail, Rejected
 
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,76}\Z")
 _FORBIDDEN = re.compile(r"[\r\n\0]")
 _ADDRESS = re.compile(r"[^\s<>()\[\],;:\\\"@]{1,64}@[^\s<>()\[\],;:\\\"@]{1,253}\Z")
+MAX_ATTACHED = 20 * 1024 * 1024  # bytes of all attachments, before they grow by a third on the wire
+_NO_NAME = re.compile(r"[\x00-\x1f\x7f/\\\"]+")
+_MEDIA_TYPE = re.compile(r"([a-z0-9][a-z0-9.+-]{0,60})/([a-z0-9][a-z0-9.+-]{0,90})\Z")
+_NO_LEAF = ("message", "multipart")  # These hold further messages, and may not be written as base64.
 _OURS = {
     "from",
     "to",
@@ -54,7 +59,10 @@ def envelope_sender(mail: Mail, default_sender: str) -> str:
 
 
 def build(mail: Mail, default_sender: str, *, show_bcc: bool = False) -> EmailMessage:
-    """The whole message. Text and HTML together become multipart/alternative. Raises Rejected for unusable headers."""
+    """The whole message: text and HTML together are multipart/alternative, attachments go beside them (multipart/mixed).
+
+    Raises Rejected for unusable headers, and for attachments of more than 20 MiB.
+    """
     recipients(mail)
     message = EmailMessage(policy=SMTP)
     message["From"] = _address("from", mail.sender or default_sender)
@@ -76,12 +84,27 @@ def build(mail: Mail, default_sender: str, *, show_bcc: bool = False) -> EmailMe
             message.add_alternative(mail.html, subtype="html")
     else:
         message.set_content(mail.html, subtype="html")
+    _attach(message, mail.attachments)
     return message
 
 
 def as_bytes(message: EmailMessage, *, utf8: bool = False) -> bytes:
     """The message on the wire, with CRLF line ends. `utf8` leaves non-ASCII headers unencoded (RFC 6531)."""
     return message.as_bytes(policy=SMTPUTF8 if utf8 else SMTP)
+
+
+def _attach(message: EmailMessage, attachments: Sequence[Attachment]) -> None:
+    """Each as base64 under its name, which the library writes as RFC 2231 wants it where it is not plain ASCII."""
+    size = sum(len(each.content) for each in attachments)
+    if size > MAX_ATTACHED:
+        raise Rejected(
+            f"The attachments have {size:,} bytes together; a mail may carry {MAX_ATTACHED:,}.", rule="mail.attachments"
+        )
+    for each in attachments:
+        said = _MEDIA_TYPE.match(each.media_type.partition(";")[0].strip().lower())
+        main, sub = said.groups() if said and said[1] not in _NO_LEAF else ("application", "octet-stream")
+        name = _NO_NAME.sub("_", each.name).strip(" .")[:200] or "attachment"
+        message.add_attachment(each.content, maintype=main, subtype=sub, filename=name)
 
 
 def _receivers(mail: Mail) -> list[tuple[str, str]]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field
 
-from engine.expression_values import as_text
 from engine.expressions import contains_template
 from engine.node import Done, Effect, Failed, NodeConfig, Outcome, Step, node
 from engine.ports import HttpAnswer, HttpCall, HttpPort
@@ -20,16 +18,12 @@ from nodes.formats.content import Unreadable, decode
 from nodes.formats.json_text import parse_json
 from nodes.settings.checks import Problems
 from nodes.settings.following import Pagination, items_of, next_page
+from nodes.settings.sending import BodyType, check_stored, empty_file, encoded, kept
 from nodes.settings.text import Text
 
 EXCERPT = 500
 _AGAIN_CAN_HELP = {408, 425, 429}
 _SAFE = {"GET", "HEAD", "OPTIONS"}  # Methods that only read (RFC 9110, section 9.2.1).
-_MEDIA_TYPES = {
-    "json": "application/json",
-    "form": "application/x-www-form-urlencoded",
-    "text": "text/plain; charset=utf-8",
-}
 _RANGE = re.compile(r"([1-5]\d\d)(?:\.\.([1-5]\d\d))?")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 MAX_PAGES_BYTES = 3 * 1024 * 1024  # of all pages together; a step's output may have 4 MiB
@@ -49,12 +43,19 @@ class Config(NodeConfig):
     )
     query: dict[str, Any] = Field(default={}, description="Parameters added to the address; null leaves one out.")
     headers: dict[str, Text] = Field(default={}, description="Request headers.")
-    body: Any = Field(default=None, description="What is sent: a value for json, a map for form, text for text.")
-    body_type: Literal["json", "form", "text"] = Field(default="json", description="How the body is written.")
+    body: Any = Field(
+        default=None,
+        description="What is sent: a value for json, a map for form and multipart, text for text, a stored file's id for file.",
+    )
+    body_type: BodyType = Field(
+        default="json", description='How the body is written. In multipart a value {"file": id} sends a stored file.'
+    )
     connection_id: Text | None = Field(
         default=None, description="A stored connection of type custom_rest: its base address and its credential."
     )
-    response: Literal["json", "text", "file"] = Field(default="json", description="How the answer's body is read.")
+    response: Literal["json", "text", "file"] = Field(
+        default="json", description="How the answer's body is read; file stores it."
+    )
     expect_status: list[int | str] = Field(
         default=["200..299"], description="The statuses that count as success, such as 200 or 200..299."
     )
@@ -65,8 +66,6 @@ class Config(NodeConfig):
 
 def check(config: Config) -> Problems:
     problems: Problems = []
-    if config.response == "file":
-        problems.append(("response", "Keeping an answer as a file comes with stored files; use json or text for now."))
     if any(_RANGE.fullmatch(str(each)) is None for each in config.expect_status):
         problems.append(("expect_status", "Write statuses such as 200 or ranges such as 200..299."))
     body = config.body
@@ -74,6 +73,8 @@ def check(config: Config) -> Problems:
         problems.append(("body", "This text looks like JSON and would be sent as one string; give a map or a list."))
     if config.body_type == "form" and not (body is None or isinstance(body, Mapping) or contains_template(body)):
         problems.append(("body", "A form is a map of names and values; with other values use json or text."))
+    if told := check_stored(body, config.body_type, templated=contains_template(body)):
+        problems.append(("body", told))
     if config.pagination and (config.method != "GET" or config.response != "json"):
         problems.append(("pagination", "Pages are followed of a GET whose response is json."))
     if not (config.connection_id or _is_address(config.url.strip()) or contains_template(config.url)):
@@ -84,7 +85,8 @@ def check(config: Config) -> Problems:
 def sample(config: Config) -> dict[str, Any]:
     """An answer of the first status that counts as success, without a body."""
     first = str(config.expect_status[0])[:3] if config.expect_status else "200"
-    return {"status": int(first), "headers": {}, "body": "" if config.response == "text" else {}, "elapsed_ms": 0}
+    empty: dict[str, Any] = {"json": {}, "text": "", "file": empty_file(config.url)}
+    return {"status": int(first), "headers": {}, "body": empty[config.response], "elapsed_ms": 0}
 
 
 @node(
@@ -98,18 +100,19 @@ def sample(config: Config) -> dict[str, Any]:
 )
 def run(config: Config, step: Step) -> Outcome:
     """Calls an HTTP address and hands on status, headers and body."""
+    body, media_type = (b"", "") if config.body is None else encoded(config.body, config.body_type, step)
     call = HttpCall(
         key=step.key,
         method=config.method,
         url=config.url.strip(),
         query=config.query,
-        headers=_headers(config),
-        body=_encoded(config),
+        headers=_headers(config, media_type),
+        body=body,
     )
     port = step.ports.connections.http(config.connection_id) if config.connection_id else step.ports.http
     if config.pagination:
         return _pages(config, config.pagination, step, port, call)
-    return _outcome(config, port.call(call, timeout=step.timeout))
+    return _outcome(config, port.call(call, timeout=step.timeout), step)
 
 
 def _pages(config: Config, how: Pagination, step: Step, port: HttpPort, call: HttpCall) -> Outcome:
@@ -119,7 +122,7 @@ def _pages(config: Config, how: Pagination, step: Step, port: HttpPort, call: Ht
     size, elapsed = 0, 0.0
     for number in range(1, how.max_pages + 1):
         answer = port.call(call, timeout=max(0.1, deadline - time.monotonic()))
-        outcome = _outcome(config, answer)
+        outcome = _outcome(config, answer, step)
         if isinstance(outcome, Failed):
             return Failed(outcome.code, f"Page {number}: {outcome.message}", {**outcome.details, "page": number})
         page = outcome.output
@@ -164,36 +167,21 @@ def _is_address(url: str) -> bool:
     return parts.scheme.lower() in ("http", "https") and bool(parts.hostname)
 
 
-def _headers(config: Config) -> dict[str, str]:
-    """The given headers; the media type belongs to the body unless one is given."""
-    given = dict(config.headers)
-    if config.body is not None and not any(name.lower() == "content-type" for name in given):
-        given["Content-Type"] = _MEDIA_TYPES[config.body_type]
+def _headers(config: Config, media_type: str) -> dict[str, str]:
+    """The given headers; the media type belongs to the body unless one is given. That of multipart names its boundary."""
+    ours = config.body_type == "multipart" and config.body is not None
+    given = {name: each for name, each in config.headers.items() if not (ours and name.lower() == "content-type")}
+    if media_type and not any(name.lower() == "content-type" for name in given):
+        given["Content-Type"] = media_type
     return given
 
 
-def _encoded(config: Config) -> bytes:
-    if config.body is None:
-        return b""
-    if config.body_type == "json":
-        return json.dumps(config.body, ensure_ascii=False, separators=(",", ":")).encode()
-    if config.body_type == "text":
-        return as_text(config.body).encode()
-    pairs = [
-        (name, as_text(each))
-        for name, value in config.body.items()
-        for each in (value if isinstance(value, list) else [value])
-        if each is not None
-    ]
-    return urlencode(pairs).encode()
-
-
-def _outcome(config: Config, answer: HttpAnswer) -> Done | Failed:
+def _outcome(config: Config, answer: HttpAnswer, step: Step) -> Done | Failed:
     headers = {name.lower(): value for name, value in answer.headers.items()}
     if not _is_expected(answer.status, config.expect_status):
         return _unexpected(config, answer, headers)
     try:
-        body = _body(config, answer, headers)
+        body = _body(config, answer, headers, step)
     except Unreadable as error:
         kind = headers.get("content-type", "no content type")
         return Failed(
@@ -209,7 +197,9 @@ def _outcome(config: Config, answer: HttpAnswer) -> Done | Failed:
     )
 
 
-def _body(config: Config, answer: HttpAnswer, headers: Mapping[str, str]) -> Any:
+def _body(config: Config, answer: HttpAnswer, headers: Mapping[str, str], step: Step) -> Any:
+    if config.response == "file":
+        return kept(answer.body, headers, config.url.strip(), step)
     text = _text(answer, headers)
     if config.response == "text":
         return text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -12,8 +13,9 @@ from pydantic import BeforeValidator, Field
 
 from engine.expressions import contains_template
 from engine.node import Done, Effect, Failed, NodeConfig, Outcome, Step, node
-from engine.ports import EmailPort, Mail, MailReceipt
-from nodes.settings.checks import Problems, not_yet
+from engine.ports import Attachment, EmailPort, Mail, MailReceipt, Rejected
+from nodes.settings.checks import Problems
+from nodes.settings.files import MIB, FileIds, safe_name
 from nodes.settings.form_fields import EMAIL
 from nodes.settings.text import Text
 
@@ -21,9 +23,8 @@ MAX_RECIPIENTS = 50
 MAX_LIST = 20_000  # characters; fifty of the longest addresses fit
 _ENTRY = re.compile(r"(?:\"(?:[^\"\\]|\\.)*\"|[^\",;])+")
 _NAMED = re.compile(r"[^<>]*<([^<>]+)>")
-_LATER = {
-    "attachments": "Attachments come with stored files; put a link in the text for now.",
-}
+MAX_ATTACHMENTS = 20
+MAX_ATTACHED = 20 * MIB
 
 
 def _without_blanks(given: Any) -> Any:
@@ -53,14 +54,16 @@ class Config(NodeConfig):
     template_data: dict[str, Any] = Field(
         default={}, description="Values for the stored message, over the execution's inputs."
     )
-    attachments: list[str] = Field(default=[], description="Stored files (come later).")
+    attachments: FileIds = Field(
+        default=[], description="Stored files by id, or outputs of steps that made one; 20 MiB together."
+    )
     connection_id: Text | None = Field(
         default=None, description="A stored connection of type smtp; the server's own mail if not given."
     )
 
 
 def check(config: Config) -> Problems:
-    problems = not_yet(config, _LATER)
+    problems: Problems = []
     if not config.to:
         problems.append(("to", "A mail needs at least one recipient."))
     if not config.template:
@@ -119,6 +122,8 @@ def run(config: Config, step: Step) -> Outcome:
     if problems := _unsendable(config, mail):
         told = " ".join(f"{name}: {sentence}" for name, sentence in problems)
         return Failed("rejected", f"The mail was not sent. {told}", {"fields": dict(problems)})
+    if config.attachments:
+        mail = replace(mail, attachments=_attached(config, step))
     return _done(step, _port(config, step).send(mail, timeout=step.timeout))
 
 
@@ -139,6 +144,23 @@ def _message(config: Config, step: Step) -> tuple[str, str, str]:
     )
 
 
+def _attached(config: Config, step: Step) -> list[Attachment]:
+    """The files. Raises Rejected where one is missing, or all of them together are too large."""
+    found: list[Attachment] = []
+    size = 0
+    for file_id in config.attachments:
+        with step.ports.files.open(file_id) as file:
+            size += file.size
+            if size > MAX_ATTACHED:
+                raise Rejected(
+                    f"The mail was not sent. Its attachments have more than {MAX_ATTACHED // MIB} MiB together; '{file.name}' "
+                    "does not fit any more. Send a link instead.",
+                    fields={"attachments": "They are too large."},
+                )
+            found.append(Attachment(safe_name(file.name, "attachment"), file.media_type, file.read()))
+    return found
+
+
 def _unsendable(config: Config, mail: Mail) -> Problems:
     """What is wrong with the rendered message; each with its field."""
     problems: Problems = []
@@ -149,6 +171,9 @@ def _unsendable(config: Config, mail: Mail) -> Problems:
         problems.append(("to", "There is no recipient; the value it was made from is empty."))
     if count > MAX_RECIPIENTS:
         problems.append(("to", f"One mail may have {MAX_RECIPIENTS} recipients; this one has {count}."))
+    if len(config.attachments) > MAX_ATTACHMENTS:
+        told = f"One mail may carry {MAX_ATTACHMENTS} files; this one has {len(config.attachments)}."
+        problems.append(("attachments", told))
     if re.search(r"[\r\n\x00]", mail.subject):
         problems.append(("subject", "A subject is one line; take the line breaks out of the values in it."))
     if not mail.subject:

@@ -95,12 +95,29 @@ def check(config: Config) -> Problems:
     return problems
 
 
+def narrows(config: Config) -> Effect:
+    """Text at hand is read without storing anything; what is read from a file, or written, may become a file."""
+    at_hand = config.operation == "parse" and not config.file and config.options.content_encoding == "text"
+    return Effect.PURE if at_hand else Effect.REPEATABLE
+
+
+def sample(config: Config) -> dict[str, Any]:
+    """A file without items, or one that was written."""
+    if config.operation == "parse":
+        told: dict[str, Any] = {"items": [], "item_count": 0, "format": config.format, "problems": []}
+        return {**told, "artefact": None, "truncated": False}
+    told = {"content": None, "artefact": "00000000-0000-7000-8000-000000000000", "size": 0, "item_count": 0}
+    return {**told, "media_type": MEDIA_TYPES.get(config.format, "text/plain"), "format": config.format}
+
+
 @node(
     "file-processor",
     title="Read or write a file",
     config=Config,
     check=check,
     effect=Effect.REPEATABLE,
+    narrows=narrows,
+    sample=sample,
     default_timeout=600.0,
 )
 def run(config: Config, step: Step) -> Outcome:

@@ -39,8 +39,6 @@ def check(config: Config) -> Problems:
 
 def _field_problems(field: FormField) -> Problems:
     problems: Problems = []
-    if field.type == "file":
-        problems.append(("type", "Files cannot be handed in yet; ask for text or a link instead."))
     if field.type in ("select", "multiselect") and not field.options:
         problems.append(("options", f"A {field.type} needs options to choose from."))
     for rule in field.validation:
@@ -72,6 +70,8 @@ def _filled_in(field: FormField) -> Any:
     if field.type in ("select", "multiselect"):
         first = [each.value for each in field.options[:1]]
         return first if field.type == "multiselect" else next(iter(first), None)
+    if field.type == "file":
+        return of_schema({"type": "string", "format": "uuid"})
     as_schema = {"email": "string", "date": "string", "number": "number", "boolean": "boolean"}
     return of_schema({"type": as_schema.get(field.type, "string"), "format": field.type})
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import html
-import re
 from typing import Any, Literal
 
 from pydantic import Field
 
 from engine.expression_values import as_text
-from engine.node import Done, Failed, NodeConfig, Outcome, Step, node
+from engine.node import Done, Effect, Failed, NodeConfig, Outcome, Step, node
 from nodes.formats.content import Unreadable
 from nodes.formats.delimited import write_delimited
 from nodes.formats.json_text import write_json
+from nodes.settings.files import safe_name
 from nodes.settings.text import Text
 
 _KINDS = {
@@ -22,7 +22,6 @@ _KINDS = {
     "html": ("text/html; charset=utf-8", "output.html"),
     "csv": ("text/csv; charset=utf-8", "output.csv"),
 }
-_NO_FILENAME = re.compile(r"[\x00-\x1f\x7f/\\:*?\"<>|]+")
 
 
 class Config(NodeConfig):
@@ -34,18 +33,47 @@ class Config(NodeConfig):
     )
     value: Any = Field(default=None, description="The value, for json and csv; what arrives if not given.")
     filename: Text = Field(default="", description="What a download is called.")
+    as_file: bool = Field(default=False, description="Store the content as a file and hand on its id instead.")
 
 
-@node("output-formatter", title="Format output", config=Config)
-def run(config: Config, step: Step) -> Outcome:
-    """Writes JSON, text, Markdown, HTML or CSV."""
+def narrows(config: Config) -> Effect:
+    """Only a file that is stored is anything outside."""
+    return Effect.REPEATABLE if config.as_file else Effect.PURE
+
+
+def sample(config: Config) -> dict[str, Any]:
+    """As if the file had been stored."""
     media_type, filename = _KINDS[config.format]
+    return {
+        "file": "00000000-0000-7000-8000-000000000000",
+        "media_type": media_type,
+        "filename": safe_name(config.filename, filename),
+        "size": 0,
+    }
+
+
+@node(
+    "output-formatter",
+    title="Format output",
+    config=Config,
+    effect=Effect.REPEATABLE,
+    narrows=narrows,
+    sample=sample,
+)
+def run(config: Config, step: Step) -> Outcome:
+    """Writes JSON, text, Markdown, HTML or CSV, as a text or as a stored file."""
+    media_type, usual = _KINDS[config.format]
+    filename = safe_name(config.filename, usual)
     value = config.value if "value" in config.model_fields_set else step.input
     try:
         content = _content(config, value)
     except Unreadable as error:
         return Failed("rejected", f"value: {error.message}")
-    return Done({"content": content, "media_type": media_type, "filename": _safe(config.filename) or filename})
+    if not config.as_file:
+        return Done({"content": content, "media_type": media_type, "filename": filename})
+    stored = content.encode()
+    made = step.ports.files.store(filename, media_type, [stored], key=f"{step.key}/output")
+    return Done({"file": made, "media_type": media_type, "filename": filename, "size": len(stored)})
 
 
 def _content(config: Config, value: Any) -> str:
@@ -63,8 +91,3 @@ def _rows(value: Any) -> list[Any]:
     if isinstance(value, dict) and isinstance(value.get("items"), list):
         return list(value["items"])
     return value if isinstance(value, list) else [value]
-
-
-def _safe(filename: str) -> str:
-    """A name without folders and without signs that headers or file systems read otherwise."""
-    return _NO_FILENAME.sub("_", filename.strip()).strip(". ")[:150]

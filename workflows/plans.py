@@ -40,6 +40,25 @@ class Plan:
             self._bodies[body] = compile_graph(_body(self.definition, body.split("/")))
         return self._bodies[body]
 
+    @cached_property
+    def _links(self) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    def linked(self, body: str) -> tuple[str, ...]:
+        """The ids of forms in mid-run that anybody who has their page's address may fill in. Raises as `graph_of`."""
+        if body not in self._links:
+            self._links[body] = public_forms(self.graph_of(body))
+        return self._links[body]
+
+
+def public_forms(graph: Graph) -> tuple[str, ...]:
+    """Those of a graph. Other forms, and approvals, send each person a link of their own, or are answered by members."""
+    return tuple(
+        node.id
+        for node in graph.nodes
+        if node.incoming and node.type.name == "form-input" and getattr(node.settings, "who", "public") == "public"
+    )
+
 
 @lru_cache(maxsize=512)
 def plan_of(version_id: UUID) -> Plan:

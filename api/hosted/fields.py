@@ -6,17 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.core.files.uploadedfile import UploadedFile
 from django.http import QueryDict
+from django.utils.datastructures import MultiValueDict
 
 from engine.expression_values import as_text
+from executions.handed_in import HandedIn
 
 PREFIX = "field-"
-_INPUTS = {"number": "number", "date": "date", "email": "email", "phone": "tel", "boolean": "checkbox"}
+_INPUTS = {"number": "number", "date": "date", "email": "email", "phone": "tel", "boolean": "checkbox", "file": "file"}
 
 
 @dataclass(slots=True)
 class Drawn:
-    """`kind` is text, textarea, select, or an input's type; `key` is the control's name in the page."""
+    """`kind` is text, textarea, select, or an input's type (file among them); `key` is the control's name in the page."""
 
     name: str
     key: str
@@ -40,6 +43,8 @@ def given_in(fields: Sequence[Drawn], sent: QueryDict) -> dict[str, Any]:
     for each in fields:
         if each.multiple:
             values[each.name] = list(sent.getlist(each.key))
+        elif each.kind == "file":
+            continue  # A file comes as a part of its own; a text in its place means nothing.
         elif each.kind == "checkbox":
             values[each.name] = each.key in sent
         else:
@@ -47,10 +52,20 @@ def given_in(fields: Sequence[Drawn], sent: QueryDict) -> dict[str, Any]:
     return values
 
 
+def files_in(fields: Sequence[Drawn], sent: MultiValueDict[str, UploadedFile]) -> dict[str, HandedIn]:
+    """Field name to the file that the multipart parser made of its part."""
+    found = {each.name: sent.get(each.key) for each in fields if each.kind == "file"}
+    return {
+        name: HandedIn(file.name or "", file.content_type or "", file.file)
+        for name, file in found.items()
+        if file is not None and file.file is not None
+    }
+
+
 def _drawn(raw: Mapping[str, Any], sent: QueryDict | None) -> Drawn:
     name, kind = str(raw["name"]), str(raw.get("type") or "string")
     key = PREFIX + name
-    value = sent.getlist(key) if sent else raw.get("default")
+    value = None if kind == "file" else sent.getlist(key) if sent else raw.get("default")
     chosen = [as_text(each) for each in (value if isinstance(value, list) else [value])]
     options = raw.get("options") or []
     return Drawn(

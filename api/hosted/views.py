@@ -10,6 +10,7 @@ import secrets
 from typing import Any
 from uuid import UUID
 
+from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -17,9 +18,10 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from api.hosted.fields import Drawn, drawn, given_in
+from api.hosted.fields import Drawn, drawn, files_in, given_in
+from api.uploads import OnDisk
 from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput, Kind
-from executions import forms, people, questions
+from executions import forms, handed_in, people, questions
 from executions.errors import AlreadyAnswered, QuestionClosed, QuestionNotFound
 from executions.models import OpenQuestion
 from workflows.errors import WorkflowNotFound
@@ -32,6 +34,17 @@ _STATUS = {
     Kind.LIMITED: 429,
     Kind.UNAVAILABLE: 503,
 }
+
+
+class _Unasked(FileUploadHandler):
+    def new_file(self, *args: Any, **kwargs: Any) -> None:
+        raise SkipFile
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes | None:
+        return None
+
+    def file_complete(self, file_size: int) -> None:
+        return None
 
 
 class HostedPage(View):
@@ -50,6 +63,11 @@ class HostedPage(View):
         answer["Referrer-Policy"] = "no-referrer"
         answer["X-Robots-Tag"] = "noindex, nofollow"
         return answer
+
+    def take_files(self, request: HttpRequest, fields: list[Drawn]) -> None:
+        """Files go to disk, measured, where the form asks for some; else whatever comes as a file is passed over."""
+        wanted = any(each.kind == "file" for each in fields)
+        request.upload_handlers = [OnDisk(request) if wanted else _Unasked(request)]
 
     def say(self, request: HttpRequest, title: str, message: str, status: int = 200) -> HttpResponse:
         return self.page(request, "hosted/message.html", {"title": title, "message": message}, status)
@@ -73,12 +91,16 @@ class AnswerPage(HostedPage):
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         link, question = self._read(token)
         fields = drawn(question.fields)
-        given: dict[str, Any] = {"values": given_in(fields, request.POST)}
-        if question.reason == "approval":
-            decision = request.POST.get("decision", "")
-            given = {"decision": decision, "comment": request.POST.get("comment", ""), "fields": given["values"]}
+        self.take_files(request, fields)
+        decides = question.reason == "approval"
+        decision = request.POST.get("decision", "")
+        files = {} if decides and decision != "approve" else files_in(fields, request.FILES)
+        place = "fields" if decides else "values"
         try:
-            questions.answer_by_link(link=link, given=given)
+            with handed_in.kept(organization_id=question.organization_id, files=files, place=place) as kept:
+                values = {**given_in(fields, request.POST), **kept.ids}
+                told = {"decision": decision, "comment": request.POST.get("comment", "")} if decides else {}
+                questions.answer_by_link(link=link, given={**told, place: values})
         except InvalidInput as error:
             return self._show(request, question, error.problems, status=400)
         return self.say(request, "Thank you", "Your answer was recorded. You can close this page.")
@@ -120,8 +142,15 @@ class StartPage(HostedPage):
 
     def post(self, request: HttpRequest, workflow_id: UUID, node_id: str) -> HttpResponse:
         form = self._read(workflow_id, node_id)
+        fields = drawn(form.fields)
+        self.take_files(request, fields)
+        files = files_in(fields, request.FILES)
         try:
-            forms.submit(form, given_in(drawn(form.fields), request.POST), key=request.POST.get("once", ""))
+            with handed_in.kept(organization_id=form.actor.organization_id, files=files, place="values") as kept:
+                values = {**given_in(fields, request.POST), **kept.ids}
+                started = forms.submit(form, values, key=request.POST.get("once", ""))
+                if any(started.input_data.get(name) != each for name, each in kept.ids.items()):
+                    kept.forget()  # Sent twice: the run has the files that came first.
         except InvalidInput as error:
             return self._show(request, form, error.problems, status=400)
         return self.say(request, "Thank you", "What you sent has arrived. You can close this page.", status=202)

@@ -21,6 +21,7 @@ from engine.ports import Ports, Rejected
 from engine.samples import of_schema
 from engine.scheduler import Run, Settled
 from executions.lines import kept, masked
+from workflows.plans import public_forms
 from workflows.secrets import shown_config
 
 Json = dict[str, Any]
@@ -104,11 +105,19 @@ def try_out(graph: Graph, given: Given, *, about: Mapping[str, Any], bounds: Bou
     return trial.run()
 
 
+def sample_links(graph: Graph) -> Json:
+    """`execution.links` as expressions read it, where there is no execution whose forms could be filled in."""
+    links = {each: f"https://example.com/answer/{each}" for each in public_forms(graph)}
+    return {"links": links} if links else {}
+
+
 class _Trial:
     def __init__(self, graph: Graph, given: Given, about: Mapping[str, Any], bounds: Bounds) -> None:
         self._given = given
         self._bounds = bounds
-        self._run = Run(graph, given.inputs, given.context, {"execution": {"id": NOBODY}, **about})
+        self._run = Run(
+            graph, given.inputs, given.context, {"execution": {"id": NOBODY, **sample_links(graph)}, **about}
+        )
         self._ports = closed_ports()
         self._now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         self._steps: list[TrialStep] = []
@@ -197,8 +206,8 @@ class _Trial:
 
 
 def only_computes(node: Node, config: NodeConfig) -> bool:
-    """Whether a step touches nothing outside, whichever of its type and its configuration says so."""
-    return node.type.pure and node.type.effect_of(config) is Effect.PURE
+    """Whether a step touches nothing outside: as its configuration says before it is filled in, and after."""
+    return node.effect is Effect.PURE and node.type.effect_of(config) is Effect.PURE
 
 
 def sampled(node: Node, config: NodeConfig, warnings: list[str]) -> Done | Failed:

@@ -29,6 +29,7 @@ from executions.trials.running import (
     closed_ports,
     only_computes,
     only_port,
+    sample_links,
     sampled,
     shown,
     try_out,
@@ -186,12 +187,12 @@ def _scope(actor: Actor, workflow: Workflow, plan: Plan, node: Node, given: Node
     inputs, context, steps = given.inputs, given.context, given.steps
     arrives = given.input
     warnings: list[str] = []
-    running: Json = {"id": None}
+    running: Json = {"id": None, **sample_links(plan.graph)}
     if given.from_execution is not None:
         seen = executions.describe(actor=actor, execution_id=given.from_execution)
         if seen.execution.workflow_id != workflow.id:
             raise ExecutionNotFound
-        running = {"id": str(seen.execution.id)}
+        running["id"] = str(seen.execution.id)
         inputs = seen.execution.input_data if inputs is None else inputs
         context = seen.execution.context if context is None else context
         recorded = {each.node_id: each for each in seen.steps if each.started_at is not None}

@@ -9,12 +9,14 @@ import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, Field, field_validator
 
 from engine.expression_values import as_text
 from engine.expressions import ExpressionError, Scope, compile_expression
 from nodes.formats.dates import parse_day
+from nodes.settings.files import file_id
 from nodes.settings.text import Text
 
 EMAIL = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@(?:[^\s@<>,;:\"()\[\]\\.]{1,63}\.)+[^\s@<>,;:\"()\[\]\\.]{2,63}")
@@ -41,7 +43,9 @@ class FormField(BaseModel):
     name: str = Field(min_length=1, max_length=100, description="The input's name; later steps read inputs.<name>.")
     label: Text = Field(default="", description="What people see.")
     type: Literal["string", "text", "number", "boolean", "date", "email", "phone", "select", "multiselect", "file"] = (
-        Field(default="string", description="What is accepted. Dates are written 2026-11-20.")
+        Field(
+            default="string", description="What is accepted. Dates are written 2026-11-20; a file is given by its id."
+        )
     )
     required: bool = Field(default=False, description="Whether a value must be given.")
     default: Any = Field(default=None, description="The value where none is given.")
@@ -152,8 +156,12 @@ def _multiselect(field: FormField, value: Any) -> list[Any]:
     return [_select(field, each) for each in given]
 
 
-def _file(_field: FormField, _value: Any) -> Any:
-    raise Invalid("is a file, and files cannot be handed in yet; ask for text or a link instead.")
+def _file(_field: FormField, value: Any) -> str:
+    """The id alone. Whether it names a file of the organization is seen where the value comes in, and where it is read."""
+    try:
+        return str(UUID(file_id(value)))
+    except ValueError:
+        raise Invalid("must be the id of a stored file; upload it first.") from None
 
 
 _TYPES: dict[str, Callable[[FormField, Any], Any]] = {

@@ -244,6 +244,14 @@ def test_a_step_stores_and_reads_its_organizations_files(place: str, organizatio
     assert (str(row.execution_id), row.purpose) == (execution, "step")
 
 
+def test_a_step_reads_on_from_where_it_was(place: str, organization: UUID) -> None:
+    files, row = ports_of(organization).files, store(organization)
+    with files.open(str(row.pk), start=row.size - 10) as file:
+        assert (file.read(4), file.read(), file.read()) == (BIG[-10:-6], BIG[-6:], b"")
+    with files.open(str(row.pk), start=row.size + 5) as file:
+        assert file.read() == b""
+
+
 def test_what_a_step_cannot_have_is_rejected(place: str, organization: UUID, settings: Any) -> None:
     other = Organization.objects.create(name="Other Motors").pk
     files, row = ports_of(organization).files, store(organization)

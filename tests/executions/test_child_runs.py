@@ -99,7 +99,13 @@ def test_a_body_that_only_computes_needs_no_runs(actor: Actor, runner: Runner) -
     config = {"workflow": DOUBLE, "inputs": {"plus": 1}, "where": "item != 2"}
     accepted = start(actor, mapped(config), {"list": [1, 2, 3]})
     done = ended(accepted)
-    assert done.output_data == {"results": [{"n": 3, "at": 0}, {"n": 7, "at": 2}], "errors": [], "count": 2}
+    assert done.output_data == {
+        "results": [{"n": 3, "at": 0}, {"n": 7, "at": 2}],
+        "errors": [],
+        "count": 2,
+        "file": None,
+        "truncated": False,
+    }
     assert children_of(done) == []
 
 
@@ -140,7 +146,13 @@ def test_an_item_that_fails_is_left_out(
 ) -> None:
     config = {"workflow": calling(add_node, []), "on_item_error": mode}
     done = ended(start(actor, mapped(config), {"list": [1, 13, 2]}))
-    assert done.output_data == {"results": [{"value": n} for n in results], "errors": errors, "count": 3}
+    assert done.output_data == {
+        "results": [{"value": n} for n in results],
+        "errors": errors,
+        "count": 3,
+        "file": None,
+        "truncated": False,
+    }
 
 
 def test_an_item_that_fails_ends_the_step_and_the_other_runs(actor: Actor, runner: Runner, add_node: Any) -> None:

@@ -158,6 +158,32 @@ def test_a_declared_shape_makes_the_sample() -> None:
     }  # fmt: skip
 
 
+def test_files_and_links_stand_in_where_nothing_is_stored_and_nobody_asked() -> None:
+    choose = {"who": "public", "fields": [{"name": "scan", "type": "file"}]}
+    trial = tried(
+        flow(
+            {
+                "make": ("output-formatter", {"format": "csv", "value": [], "filename": "a.csv", "as_file": True}),
+                "show": ("output-formatter", {"format": "text", "value": "{{ execution.links.choose }}"}),
+                "read": ("file-processor", {"content": "a,b\n1,2\n", "format": "csv"}),
+                "choose": ("form-input", choose),
+            },
+            "make > show",
+            "show > read",
+            "read > choose",
+        )
+    )
+    nobody = "00000000-0000-7000-8000-000000000000"
+    outputs = {each.node.id: (each.source, each.output) for each in trial.steps}
+    assert outputs["make"] == (
+        "sampled",
+        {"file": nobody, "media_type": "text/csv; charset=utf-8", "filename": "a.csv", "size": 0},
+    )
+    assert outputs["show"][1]["content"] == "https://example.com/answer/choose"
+    assert (outputs["read"][0], outputs["read"][1]["items"]) == ("ran", [{"a": "1", "b": "2"}])
+    assert outputs["choose"] == ("sampled", {"scan": nobody})
+
+
 @pytest.mark.parametrize(
     ("config", "data"),
     [

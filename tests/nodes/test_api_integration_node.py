@@ -142,11 +142,12 @@ def test_what_is_no_address_is_not_called(url: str) -> None:
 @pytest.mark.parametrize(
     ("config", "place"),
     [
-        ({"response": "file"}, "response"),
+        ({"body_type": "file", "body": {"a": 1}}, "body"),
+        ({"body_type": "multipart", "body": "text"}, "body"),
         ({"expect_status": ["2xx"]}, "expect_status"),
     ],
 )
-def test_what_comes_later_is_refused_when_saved_and_when_run(config: dict[str, Any], place: str) -> None:
+def test_what_cannot_be_is_refused_when_saved_and_when_run(config: dict[str, Any], place: str) -> None:
     config = {"url": URL, **config}
     assert [where for where, _ in problems_of("api-integration", config)] == [place]
     ports = memory_ports(answers=[answer()])

@@ -4,8 +4,9 @@ from typing import Any
 import pytest
 
 from engine.expressions import ExpressionError
+from engine.house_ports import StoredFile
 from engine.node import Done, Failed
-from engine.ports import Mail, MessageTemplate, Rejected, Unknown
+from engine.ports import Attachment, Mail, MessageTemplate, Rejected, Unknown
 from engine.registry import NODES
 from engine.testing import FakeStep, RecordingEmail, memory_ports, problems_of, run_node
 
@@ -168,15 +169,59 @@ def test_an_empty_message_is_told() -> None:
         ({**PLAIN, "to": "jane"}, ["to"]),
         ({**PLAIN, "from": "jane"}, ["from"]),
         ({**PLAIN, "to": []}, ["to"]),
-        ({**PLAIN, "attachments": ["x"]}, ["attachments"]),
+        ({**PLAIN, "attachments": ["{{ steps.read.artefact }}"]}, []),
     ],
 )
 def test_mistakes_are_found_when_it_is_saved(config: dict[str, Any], places: list[str]) -> None:
     assert [where for where, _ in problems_of("email", config)] == places
 
 
-def test_what_comes_later_is_refused_when_run() -> None:
-    assert refused({**PLAIN, "attachments": ["x"]}).code == "config"
+PDF = StoredFile("f-1", "Offer.pdf", "application/pdf", b"%PDF-1.7 offer")
+ROWS = StoredFile("f-2", "rows.csv", "text/csv", b"a,b\n")
+
+
+def attached(given: Any, *files: StoredFile) -> tuple[Any, list[Mail]]:
+    ports = memory_ports(files=files)
+    outcome = run_node("email", {**PLAIN, "attachments": given}, FakeStep(ports=ports))
+    assert isinstance(ports.email, RecordingEmail)
+    return outcome, ports.email.sent
+
+
+@pytest.mark.parametrize("given", [["f-1", "f-2"], [{"artefact": "f-1", "items": []}, None, {"file": "f-2"}]])
+def test_stored_files_are_attached_by_id_or_as_the_output_that_made_them(given: Any) -> None:
+    outcome, sent = attached(given, PDF, ROWS)
+    assert isinstance(outcome, Done)
+    assert [list(mail.attachments) for mail in sent] == [
+        [
+            Attachment("Offer.pdf", "application/pdf", b"%PDF-1.7 offer"),
+            Attachment("rows.csv", "text/csv", b"a,b\n"),
+        ]
+    ]
+
+
+def test_one_file_alone_needs_no_list() -> None:
+    _, sent = attached("f-1", PDF)
+    assert [each.name for each in sent[0].attachments] == ["Offer.pdf"]
+
+
+def test_a_file_that_is_not_there_sends_nothing() -> None:
+    with pytest.raises(Rejected, match="There is no file of the id 'f-9'"):
+        attached(["f-1", "f-9"], PDF)
+
+
+def test_attachments_that_are_too_large_together_send_nothing() -> None:
+    half = StoredFile("f-1", "half.csv", "text/csv", b"x" * (11 * 1024 * 1024))
+    ports = memory_ports(files=[half])
+    with pytest.raises(Rejected, match=r"more than 20 MiB together; 'half\.csv' does not fit any more"):
+        run_node("email", {**PLAIN, "attachments": ["f-1", "f-1"]}, FakeStep(ports=ports))
+    assert isinstance(ports.email, RecordingEmail)
+    assert ports.email.sent == []
+
+
+def test_too_many_attachments_are_refused() -> None:
+    outcome, sent = attached(["f-1"] * 21, PDF)
+    assert (outcome.code, sent) == ("rejected", [])
+    assert "One mail may carry 20 files; this one has 21." in outcome.message
 
 
 def test_numbers_from_templates_are_text() -> None:

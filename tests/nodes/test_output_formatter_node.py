@@ -3,8 +3,10 @@ from typing import Any
 
 import pytest
 
-from engine.node import Done, Failed
-from engine.testing import FakeStep, run_node
+from engine.graph import compile_graph
+from engine.house_ports import StoredFile
+from engine.node import Done, Effect, Failed
+from engine.testing import FakeStep, MemoryFiles, memory_ports, run_node
 
 
 def write(config: dict[str, Any], value: Any = None) -> Any:
@@ -93,3 +95,38 @@ def test_csv_of_a_mixture_is_refused() -> None:
 )
 def test_a_filename_is_only_a_name(given: str, used: str) -> None:
     assert write({"filename": given}).output["filename"] == used
+
+
+def test_the_content_is_stored_where_that_is_asked_for() -> None:
+    ports = memory_ports()
+    config = {"format": "csv", "value": [{"a": "é"}], "filename": "../rows.csv", "as_file": True}
+    outcome = run_node("output-formatter", config, FakeStep(ports=ports))
+    stored = StoredFile("file-1", "_rows.csv", "text/csv; charset=utf-8", "a\r\né\r\n".encode())
+    assert outcome == Done(
+        {"file": "file-1", "media_type": stored.media_type, "filename": "_rows.csv", "size": len(stored.content)}
+    )
+    assert isinstance(ports.files, MemoryFiles)
+    assert ports.files.files == {"file-1": stored}
+    assert ports.files.keys == {"execution/node/0/output": "file-1"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "effect"),
+    [
+        ("output-formatter", {}, Effect.PURE),
+        ("output-formatter", {"as_file": True}, Effect.REPEATABLE),
+        ("output-formatter", {"as_file": "{{ input.keep }}"}, Effect.REPEATABLE),
+        ("file-processor", {"content": "{{ input.text }}"}, Effect.PURE),
+        ("file-processor", {}, Effect.PURE),
+        ("file-processor", {"file": "{{ input.file }}"}, Effect.REPEATABLE),
+        ("file-processor", {"operation": "{{ input.what }}"}, Effect.REPEATABLE),
+        ("file-processor", {"operation": "write", "format": "csv"}, Effect.REPEATABLE),
+        ("file-processor", {"options": {"content_encoding": "base64"}}, Effect.REPEATABLE),
+        ("file-processor", {"options": "{{ input.options }}"}, Effect.REPEATABLE),
+    ],
+)
+def test_what_a_step_would_do_outside_is_known_from_its_settings(
+    kind: str, config: dict[str, Any], effect: Effect
+) -> None:
+    graph = compile_graph({"nodes": [{"id": "x", "type": kind, "config": config}], "edges": []})
+    assert graph.nodes[0].effect is effect

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from email import message_from_bytes
-from email.policy import default
+from email.message import EmailMessage, Message
+from email.policy import SMTP, default
 
 import pytest
 
-from engine.ports import Mail, Rejected
+from engine.ports import Attachment, Mail, Rejected
 from integrations.mail import as_bytes, build, digest, recipients
 
 SENDER = "Auterity <no-reply@auterity.local>"
@@ -81,3 +82,58 @@ def test_own_headers_and_reply_to() -> None:
 def test_headers_cannot_be_smuggled(fields: dict) -> None:
     with pytest.raises(Rejected):
         build(Mail(**{"key": "k", "to": ["a@b.example"], "subject": "s"} | fields), SENDER)
+
+
+def mail(**more: object) -> Mail:
+    return Mail(**{"key": "k", "to": ["ann@example.com"], "subject": "Hi", "text": "Hello"} | more)  # type: ignore[arg-type]
+
+
+OFFER = Attachment("Angebot für Jürgen.pdf", "application/pdf", b"%PDF-1.7\n\x00\xff")
+
+
+def parts_of(message: EmailMessage) -> list[tuple[str, str | None, bytes]]:
+    """What a reader makes of the attachments, from the bytes on the wire."""
+    read = message_from_bytes(as_bytes(message), policy=SMTP)
+    assert isinstance(read, EmailMessage)
+    return [(each.get_content_type(), each.get_filename(), as_raw(each)) for each in read.iter_attachments()]
+
+
+def as_raw(part: Message) -> bytes:
+    found = part.get_payload(decode=True)
+    assert isinstance(found, bytes)
+    return found
+
+
+def test_attachments_go_beside_text_and_html() -> None:
+    rows = Attachment("rows.csv", "text/csv; charset=utf-8", b"a,b\n")
+    built = build(mail(text="Hello", html="<p>Hello</p>", attachments=[OFFER, rows]), "desk@shop.example")
+    assert built.get_content_type() == "multipart/mixed"
+    assert as_bytes(built).isascii()
+    assert parts_of(built) == [
+        ("application/pdf", "Angebot für Jürgen.pdf", OFFER.content),
+        ("text/csv", "rows.csv", b"a,b\n"),
+    ]
+    body = built.get_body(("plain",))
+    assert body is not None
+    assert body.get_content() == "Hello\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type", "shown"),
+    [
+        ('a"\r\nBcc: x@y.example\r\n.pdf', "application/pdf", ("application/pdf", "a_Bcc: x@y.example_.pdf")),
+        ("../../etc/passwd", "text/plain\r\nX: y", ("application/octet-stream", "_.._etc_passwd")),
+        ("", "nonsense", ("application/octet-stream", "attachment")),
+        ("old.eml", "message/rfc822", ("application/octet-stream", "old.eml")),
+    ],
+)
+def test_a_name_or_type_cannot_add_headers(name: str, media_type: str, shown: tuple[str, str]) -> None:
+    built = build(mail(attachments=[Attachment(name, media_type, b"x")]), "desk@shop.example")
+    assert [(kind, called) for kind, called, _ in parts_of(built)] == [shown]
+    assert b"\r\nBcc:" not in as_bytes(built)
+
+
+def test_attachments_that_are_too_large_are_refused() -> None:
+    half = Attachment("a.bin", "application/octet-stream", b"x" * (10 * 1024 * 1024 + 1))
+    with pytest.raises(Rejected, match="20,971,522 bytes together; a mail may carry 20,971,520"):
+        build(mail(attachments=[half, half]), "desk@shop.example")

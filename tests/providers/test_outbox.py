@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import SMTP
 from pathlib import Path
 
 import pytest
 
-from engine.ports import Mail, MailReceipt, Rejected, Unavailable
+from engine.ports import Attachment, Mail, MailReceipt, Rejected, Unavailable
 from integrations.mail import digest
 from integrations.providers.email.outbox import Config, Outbox
 from integrations.selectors import email_port
@@ -88,3 +90,12 @@ def test_outbox_is_the_default_and_smtp_takes_over_when_set(settings) -> None:
     assert type(email_port()).__name__ == "Outbox"
     settings.SMTP_URL = "smtp://user:pass@mail.example.com"
     assert type(email_port()).__name__ == "Smtp"
+
+
+def test_attachments_are_kept_in_the_file(outbox: Outbox, tmp_path: Path) -> None:
+    outbox.send(mail(attachments=[Attachment("a.pdf", "application/pdf", b"%PDF-1.7 \x00")]), timeout=5)
+    [file] = (tmp_path / "outbox").iterdir()
+    read = message_from_bytes(file.read_bytes(), policy=SMTP)
+    assert isinstance(read, EmailMessage)
+    [part] = read.iter_attachments()
+    assert (part.get_filename(), part.get_content()) == ("a.pdf", b"%PDF-1.7 \x00")

@@ -8,13 +8,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import SMTP
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
 
-from engine.ports import Mail, NotConfigured, PortFailure, Rejected, TimedOut, Unavailable, Unknown
+from engine.ports import Attachment, Mail, NotConfigured, PortFailure, Rejected, TimedOut, Unavailable, Unknown
 from integrations.connection_types import CONNECTION_TYPES
 from integrations.mail import digest
 from integrations.providers.email import smtp
@@ -284,3 +287,16 @@ def test_a_wrong_login_is_told_when_a_customers_server_is_tried() -> None:
         with pytest.raises(Rejected, match="refused the user name or password") as told:
             own(port, {"username": "ann", "password": "smtp-marker"}).check(timeout=5)
         assert "smtp-marker" not in repr(told.value)
+
+
+def test_attachments_arrive_as_they_were() -> None:
+    inbox = Inbox()
+    content = bytes(range(256)) * 40 + b"\r\n.\r\n..\n"
+    with serving(inbox) as port:
+        mailer(port).send(mail(attachments=[Attachment("Foto ü.png", "image/png", content)]), timeout=5)
+    [envelope] = inbox.received
+    assert isinstance(envelope.content, bytes)
+    read = message_from_bytes(envelope.content, policy=SMTP)
+    assert isinstance(read, EmailMessage)
+    [part] = read.iter_attachments()
+    assert (part.get_content_type(), part.get_filename(), part.get_content()) == ("image/png", "Foto ü.png", content)
