@@ -45,7 +45,13 @@ def measure(short: bool) -> Figures:
         engine = {"lease_seconds": lease, "claim_batch": 20, "effect_threads": SLOTS, "poll_seconds": 0.2}
         from tests.executions.workers import Sink
 
-        with Sink(0.05 if short else 0.02) as sink, processes("web", *worker_kinds(1 if short and settings.EMBEDDED else 2 if short else 3), **engine) as [web, *workers]:
+        with (
+            Sink(0.05 if short else 0.02) as sink,
+            processes("web", *worker_kinds(1 if short and settings.EMBEDDED else 2 if short else 3), **engine) as [
+                web,
+                *workers,
+            ],
+        ):
             chaos = Chaos(total, notes, sink.url, web, workers)
             chaos.run(events)
             done = chaos.wait_for_the_end(60 + 20 * lease)
@@ -205,9 +211,8 @@ class Chaos:
         return self._done
 
     def _count_ended(self) -> int:
-        from workflows.models import Workflow
-
         from executions.models import WorkflowFigures
+        from workflows.models import Workflow
 
         mine = Workflow.objects.of(self.actor).values("id")
         return sum(row.completed + row.failed for row in WorkflowFigures.objects.filter(workflow_id__in=mine))

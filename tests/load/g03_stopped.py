@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import time
+from itertools import pairwise
 from typing import Any
 
 from tests.load.gates import Figures, somebody, wait_until
@@ -30,7 +31,7 @@ def measure(short: bool) -> Figures:
     with Sink(0.15) as sink, processes(*worker_kinds(2), **engine) as workers:
         call = ("api-integration", {"method": "POST", "url": sink.url, "body": {"n": "{{ inputs.n }}"}})
         names = [f"call{at}" for at in range(8)]
-        workflow = save(actor, flow(dict.fromkeys(names, call), *map(" > ".join, zip(names, names[1:], strict=False))))
+        workflow = save(actor, flow(dict.fromkeys(names, call), *map(" > ".join, pairwise(names))))
         sent = 0
 
         def top_up() -> None:

@@ -49,13 +49,19 @@ def measure(short: bool) -> Figures:
     robbed = sum(fence != 1 for fence in owners)
     waits = ExecutionStep.objects.filter(execution_id__in=runs["soon"], node_id="a", status="completed")
     lateness = [(row.completed_at - row.started_at).total_seconds() - 2.0 for row in waits]
-    begun = Execution.unscoped.filter(id__in=[*runs["at_once"], *runs["called"]]).values_list("created_at", "started_at")
+    begun = Execution.unscoped.filter(id__in=[*runs["at_once"], *runs["called"]]).values_list(
+        "created_at", "started_at"
+    )
     starts = [(started - created).total_seconds() for created, started in begun]
-    early = sum(late < -0.05 for late in lateness) + Execution.unscoped.filter(
-        id__in=runs["never"], status="completed"
-    ).count()
+    early = (
+        sum(late < -0.05 for late in lateness)
+        + Execution.unscoped.filter(id__in=runs["never"], status="completed").count()
+    )
     negative = sum(seconds < 0 for seconds in starts)
-    worst = {"wait_late_max_s": round(max(lateness, default=99.0), 3), "start_max_s": round(max(starts, default=99.0), 3)}
+    worst = {
+        "wait_late_max_s": round(max(lateness, default=99.0), 3),
+        "start_max_s": round(max(starts, default=99.0), 3),
+    }
     figures = verdict(due)
     # Many calls at once may wait for a thread; a wait or a start that takes an hour's share would be far beyond.
     bound = LATE_AFTER if short else LATE_AFTER + 10

@@ -7,6 +7,7 @@ A dead worker's executions come back when its lease has run out, so the first fi
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 from typing import Any
 
 from tests.load.gates import Figures, percentile, somebody, wait_until
@@ -34,7 +35,7 @@ def measure(short: bool) -> Figures:
     with Sink(0.2) as sink, processes(*worker_kinds(2), **engine) as workers:
         call = ("api-integration", {"method": "POST", "url": sink.url, "body": {"n": 1}})
         names = [f"call{at}" for at in range(20)]
-        workflow = save(actor, flow(dict.fromkeys(names, call), *map(" > ".join, zip(names, names[1:], strict=False))))
+        workflow = save(actor, flow(dict.fromkeys(names, call), *map(" > ".join, pairwise(names))))
         short_one = save(actor, flow({"a": "start"}))
         for _ in range(kills):
             for _ in range(6 - mine.filter(status__in=LIVE).count()):

@@ -32,8 +32,12 @@ def measure(short: bool) -> Figures:
     beats = [] if settings.EMBEDDED else ["beat", "beat"]
     with Sink(0.01) as sink, processes(*worker_kinds(2), *beats, poll_seconds=0.1) as started:
         call = ("api-integration", {"method": "POST", "url": sink.url, "body": {"n": "{{ inputs.n }}"}})
-        workflow = save(actor, flow({"a": "start", "b": call, "c": call, "d": "start"}, "a > b", "a > c", "b > d", "c > d"))
-        clock = save(actor, flow({"clock": ("schedule-trigger", {"every_seconds": 1, "misfire": "all", "max_catch_up": 100})}))
+        workflow = save(
+            actor, flow({"a": "start", "b": call, "c": call, "d": "start"}, "a > b", "a > c", "b > d", "c > d")
+        )
+        clock = save(
+            actor, flow({"clock": ("schedule-trigger", {"every_seconds": 1, "misfire": "all", "max_catch_up": 100})})
+        )
         for n in range(runs):
             start(actor, workflow, {"n": n})
             for task in (advance, sweep, fire_due):

@@ -47,7 +47,9 @@ def measure(short: bool) -> Figures:
         grown = worker.memory() - at_first
         held = mine.exclude(lease_owner="").count()
     steps = ExecutionStep.objects.filter(execution_id__in=chosen, node_id="b").values_list("execution_id", "started_at")
-    moments = dict(ExecutionStep.objects.filter(execution_id__in=chosen, node_id="a").values_list("execution_id", "started_at"))
+    moments = dict(
+        ExecutionStep.objects.filter(execution_id__in=chosen, node_id="a").values_list("execution_id", "started_at")
+    )
     lateness = [(at - moments[run]).total_seconds() - 86_400 for run, at in steps]
     figures = verdict(chosen)
     still = mine.filter(status__in=LIVE).count()
@@ -74,11 +76,14 @@ def come_due(chosen: list[Any], every: float) -> None:
     with connection.cursor() as cursor:
         for key, (began, due) in zip(keys, day_ago, strict=True):
             cursor.execute(
-                f"UPDATE execution_steps SET due_at = {sql.later('%s')}, started_at = {sql.later('%s')} "
+                f"UPDATE execution_steps SET due_at = {sql.later('%s')}, started_at = {sql.later('%s')} "  # noqa: S608  Ours.
                 "WHERE execution_id = %s AND node_id = 'a'",
                 [due, began, key],
             )
-            cursor.execute(f"UPDATE workflow_executions SET due_at = {sql.later('%s')} WHERE id = %s", [due, key])
+            cursor.execute(
+                f"UPDATE workflow_executions SET due_at = {sql.later('%s')} WHERE id = %s",  # noqa: S608  Ours.
+                [due, key],
+            )
 
 
 if __name__ == "__main__":

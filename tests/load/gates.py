@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import statistics
 import sys
@@ -33,6 +34,7 @@ def set_up() -> None:
     import django
 
     django.setup()
+    logging.getLogger("django.request").setLevel(logging.ERROR)  # Refusals are what some gates ask for.
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)

@@ -31,7 +31,9 @@ def verdict(accepted: Collection[UUID], *, may_fail: Collection[str] = ()) -> di
             ExecutionLog.unscoped.filter(execution_id__in=part).values_list("execution_id", "seq", "kind", "node_id")
         )
         found["lines_recorded_twice"] += surplus((run, number) for run, number, *_ in lines)
-        found["steps_completed_twice"] += surplus((run, node) for run, _, kind, node in lines if kind == "step_completed")
+        found["steps_completed_twice"] += surplus(
+            (run, node) for run, _, kind, node in lines if kind == "step_completed"
+        )
         ends = Counter(run for run, _, kind, _ in lines if kind == "ended")
         found["ended_not_once"] += sum(ends[each] != 1 for each in rows)
         counted = Counter(run for run, *_ in lines)

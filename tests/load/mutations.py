@@ -17,7 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".venv-tools", ".data", "__pycache__", "node_modules", ".mypy_cache", ".ruff_cache")
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv", ".venv-tools", ".data", "__pycache__", "node_modules", ".mypy_cache", ".ruff_cache"
+)
 FENCE = "tests/executions/test_fence.py"
 KILL = "tests/executions/test_kill.py::test_killed_workers_lose_nothing_and_record_nothing_twice[embedded]"
 
@@ -99,7 +101,8 @@ MUTATIONS = [
     ),
     Mutation(
         "a repeated commit counts as lost", "executions/journal.py",
-        "return moved | _already(checkpoints, moved)", "return moved", "tests/executions/test_fence.py tests/executions/test_recovery.py",
+        "return moved | _already(checkpoints, moved)", "return moved",
+        "tests/executions/test_fence.py tests/executions/test_recovery.py",
     ),
     Mutation(
         "a moment may fire twice", "executions/schedules.py",

@@ -41,7 +41,9 @@ class Caller:
             self._turn += 1
             port = self._ports[self._turn % len(self._ports)]
             try:
-                status, told = post(port, path, body, {"Authorization": f"Bearer {self._token}", "Idempotency-Key": key})
+                status, told = post(
+                    port, path, body, {"Authorization": f"Bearer {self._token}", "Idempotency-Key": key}
+                )
             except (OSError, http.client.HTTPException, json.JSONDecodeError):
                 status, told = 0, None
             if self._token:

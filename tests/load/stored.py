@@ -1,7 +1,11 @@
-"""Many stored executions, made in the database itself: copies of one that the engine really wrote."""
+"""Many stored executions, made in the database itself: copies of one that the engine really wrote.
+
+`python -m tests.load.stored WORKFLOW COUNT` copies a completed execution of a workflow in the database of the environment.
+"""
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 
@@ -16,7 +20,7 @@ def copies(template: Any, count: int, *, spread_seconds: float = 0.0, lines: boo
     numbers = (
         f"(SELECT generate_series(1, {count}) AS n)"
         if postgres
-        else f"(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {count}) SELECT n FROM c)"
+        else f"(WITH RECURSIVE c(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < {count}) SELECT n FROM c)"  # noqa: S608  A number.
     )
     part = spread_seconds / max(1, count)
     earlier = f"t.created_at - n * {part} * interval '1 second'" if postgres else "t.created_at"
@@ -24,7 +28,7 @@ def copies(template: Any, count: int, *, spread_seconds: float = 0.0, lines: boo
     with connection.cursor() as cursor:
         columns = _columns(Execution, id=new_id, created_at=earlier)
         cursor.execute(
-            f"INSERT INTO workflow_executions ({', '.join(columns)}) SELECT {', '.join(columns.values())} "
+            f"INSERT INTO workflow_executions ({', '.join(columns)}) SELECT {', '.join(columns.values())} "  # noqa: S608  Ours.
             f"FROM workflow_executions t CROSS JOIN {numbers} AS numbers WHERE t.id = %s",
             [key],
         )
@@ -36,11 +40,11 @@ def copies(template: Any, count: int, *, spread_seconds: float = 0.0, lines: boo
             if model is ExecutionStep:
                 del columns["id"]
             cursor.execute(
-                f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} "
+                f"INSERT INTO {model._meta.db_table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} "  # noqa: S608  Ours.
                 f"FROM {model._meta.db_table} t CROSS JOIN workflow_executions e "
                 "WHERE t.execution_id = %s AND e.workflow_id = (SELECT workflow_id FROM workflow_executions WHERE id = %s) "
-                "AND e.id <> %s ",
-                [key, key, key],
+                f"AND NOT EXISTS (SELECT 1 FROM {model._meta.db_table} x WHERE x.execution_id = e.id)",
+                [key, key],
             )
         if postgres:
             cursor.execute("ANALYZE workflow_executions, execution_steps, execution_logs")
@@ -49,7 +53,15 @@ def copies(template: Any, count: int, *, spread_seconds: float = 0.0, lines: boo
 
 
 def _columns(model: Any, **changed: str) -> dict[str, str]:
-    return {
-        field.column: changed.get(field.column, f"t.{field.column}")
-        for field in model._meta.concrete_fields
-    }
+    return {field.column: changed.get(field.column, f"t.{field.column}") for field in model._meta.concrete_fields}
+
+
+if __name__ == "__main__":
+    import django
+
+    django.setup()
+    from executions.models import Execution
+
+    workflow, count = sys.argv[1:]
+    done = Execution.unscoped.filter(workflow_id=workflow, status="completed").latest("created_at")
+    copies(done, int(count), spread_seconds=86_400.0 * 30, lines=False)
