@@ -63,7 +63,7 @@ class Process:
             )
 
     def wait_until_listening(self) -> None:
-        wait_for(lambda: listening(self.port), f"The web server ({self.log.read_text()[-400:]})", 60)
+        wait_for(lambda: listening(self.port), f"The web server ({self.log.read_text()[-400:]})", 120)
 
     @property
     def pid(self) -> int:
