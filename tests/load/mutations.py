@@ -45,16 +45,24 @@ MUTATIONS = [
         "AND t.seq = v.old_seq AND t.status", "AND t.status", FENCE,
     ),
     Mutation(
-        "ended executions may be written", "executions/journal.py",
-        " AND t.status = 'running'\"", "\"", "tests/executions/test_ending.py tests/executions/test_fence.py",
+        "an ended execution can be ended again", "executions/journal.py",
+        "Execution.unscoped.filter(id=execution.id, status__in=LIVE).update(",
+        "Execution.unscoped.filter(id=execution.id).update(",
+        "tests/executions/test_ending.py tests/executions/test_fence.py tests/executions/test_desk.py",
     ),
     Mutation(
         "fence not raised by a claim", "executions/claims.py", "SET fence = fence + 1, attempts", "SET attempts", FENCE,
     ),
     Mutation(
         "lease not looked at by a claim", "executions/claims.py",
-        "WHERE due_at <= (SELECT {now}) AND attempts {which} {SUSPECT_AFTER}\n",
-        "WHERE due_at IS NOT NULL AND attempts {which} {SUSPECT_AFTER}\n", FENCE,
+        """WHERE due_at <= (SELECT {now}) AND attempts {which} {SUSPECT_AFTER}
+                       ORDER BY due_at LIMIT %s {sql.skip_locked()})
+           AND due_at <= (SELECT {now})
+""",
+        """WHERE due_at IS NOT NULL AND attempts {which} {SUSPECT_AFTER}
+                       ORDER BY due_at LIMIT %s {sql.skip_locked()})
+""",
+        FENCE,
     ),
     Mutation(
         "attempts not counted", "executions/claims.py", "attempts = attempts + 1, ", "",
