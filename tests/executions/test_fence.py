@@ -297,3 +297,16 @@ def test_the_database_does_not_look_at_those_that_wait(actor: Actor) -> None:
             cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute(explain + text, [])
         assert used in "\n".join(str(row) for row in cursor.fetchall())
+
+
+def test_what_comes_while_the_run_is_put_down_is_looked_at_at_once(actor: Actor) -> None:
+    accepted = start(actor, flow({"a": ("delay", {"seconds": 3600}), "b": "start"}, "a > b"))
+    [held] = claim()
+    checkpoint = carried_out(held)
+    assert (checkpoint.owner, checkpoint.waits) == ("", True)
+
+    with transaction.atomic():
+        journal.signal([accepted.id])
+    assert held.id in journal.commit([checkpoint])
+    [again] = claim("w2")
+    assert (again.id, again.fence) == (accepted.id, 2)

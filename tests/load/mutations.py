@@ -21,7 +21,6 @@ LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", ".venv-tools", ".data", "__pycache__", "node_modules", ".mypy_cache", ".ruff_cache"
 )
 FENCE = "tests/executions/test_fence.py"
-RECOVERY = "tests/executions/test_recovery.py"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ MUTATIONS = [
     Mutation(
         "what came from outside ignored on release", "executions/journal.py",
         "WHEN t.signals <> v.signals THEN {sql.now()} ELSE {sql.later('v.delay')} END, \"",
-        "ELSE {sql.later('v.delay')} END, \"", "tests/executions/test_waits.py tests/executions/test_child_runs.py",
+        "ELSE {sql.later('v.delay')} END, \"", FENCE,
     ),
     Mutation(
         "a child run may be started twice", "executions/children.py",
@@ -118,7 +117,7 @@ MUTATIONS = [
     ),
     Mutation(
         "what was begun is not continued", "executions/active.py",
-        "run = run_from(claim.steps, graph", "run = run_from([], graph", RECOVERY,
+        "run = run_from(claim.steps, graph", "run = run_from([], graph", "tests/executions/test_kill.py",
     ),
 ]  # fmt: skip
 
@@ -163,7 +162,7 @@ def failed(tree: Path, tests: str, *, fresh: bool = False) -> str:
     ran = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     if ran.returncode == 0:
         return ""
-    lines = [each for each in ran.stdout.splitlines() if each.startswith(("FAILED", "ERROR"))]
+    lines = [each for each in ran.stdout.splitlines() if each.startswith(("FAILED tests", "ERROR tests"))]
     return lines[0].split(" - ")[0].split("::")[-1] if lines else f"pytest ended with {ran.returncode}"
 
 
