@@ -69,6 +69,12 @@ openapi: setup ## Write docs/openapi/auterity.json anew
 bench: setup ## Executions per second beside the machine's own limits
 	@$(BIN)/python scripts/services.py run $(BIN)/python -m tests.load.bench
 
+.PHONY: gates
+gates: setup ## The durability gates in full, one JSON line each (about an hour)
+	@for gate in tests/load/g[0-9]*.py; do \
+	  $(BIN)/python scripts/services.py run $(BIN)/python -m tests.load.$$(basename $$gate .py) || exit 1; \
+	done
+
 .PHONY: clean
 clean: ## Remove the environment and the embedded data
 	@rm -rf .venv .venv-tools .data

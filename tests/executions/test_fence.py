@@ -287,3 +287,16 @@ def test_beginning_a_step_once_more_is_no_progress(actor: Actor, add_node: Any) 
         seen.append((held.attempts, fresh(accepted).attempts))
         make_due(accepted)
     assert seen == [(1, 0), (1, 1), (2, 2), (3, 3)]
+
+
+def test_what_comes_while_the_run_is_put_down_is_looked_at_at_once(actor: Actor) -> None:
+    accepted = start(actor, flow({"a": ("delay", {"seconds": 3600}), "b": "start"}, "a > b"))
+    [held] = claim()
+    checkpoint = carried_out(held)
+    assert (checkpoint.owner, checkpoint.waits) == ("", True)
+
+    with transaction.atomic():
+        journal.signal([accepted.id])
+    assert held.id in journal.commit([checkpoint])
+    [again] = claim("w2")
+    assert (again.id, again.fence) == (accepted.id, 2)

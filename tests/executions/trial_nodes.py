@@ -1,4 +1,4 @@
-"""Node types that only the worker processes of these tests have: one that notes what it does, and two that kill."""
+"""Node types that only the worker processes of these tests have: two that note what they do, and two that kill."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def trial_nodes() -> Iterator[None]:
 
     with ExitStack() as stack:
         stack.enter_context(registered("note", note, effect=Effect.UNKEYED, lookup=find))
+        stack.enter_context(registered("jot", note, effect=Effect.UNKEYED))
         stack.enter_context(registered("exit", leave))
         stack.enter_context(registered("exit-outside", leave, effect=Effect.KEYED))
         yield
