@@ -11,15 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError, transaction
-
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import FieldProblem, InvalidInput
 from engine.graph import InvalidDefinition
 from engine.node import NodeConfig
 from executions import services
 from executions.handed_in import strangers
-from executions.models import Execution, Origin, WebhookReceipt
+from executions.models import Execution, Origin
+from executions.receipts import once
 from nodes.settings.form_fields import FormField, collect
 from workflows.errors import WorkflowNotFound
 from workflows.models import Workflow
@@ -68,27 +67,13 @@ def submit(form: StartForm, given: Mapping[str, Any], *, key: str = "") -> Execu
     if errors:
         raise InvalidInput([FieldProblem(f"values.{name}", message) for name, message in errors.items()])
     kept = hashlib.sha256(f"form {key}".encode()).hexdigest() if key else ""
-    receipts = WebhookReceipt.objects.of(form.actor).filter(workflow=form.workflow, node_id=form.node_id, key=kept)
-    try:
-        with transaction.atomic():
-            if kept and (first := receipts.select_related("execution").first()):
-                return first.execution
-            execution = services.start(
-                actor=form.actor, workflow_id=form.workflow.id, inputs=values, origin=Origin.FORM
-            )
-            if kept:
-                WebhookReceipt(
-                    organization_id=form.actor.organization_id,
-                    workflow=form.workflow,
-                    node_id=form.node_id,
-                    key=kept,
-                    execution=execution,
-                ).save(force_insert=True)
-    except IntegrityError:
-        first = receipts.select_related("execution").first() if kept else None
-        if first is None:
-            raise
-        return first.execution
+    execution, _repeated = once(
+        actor=form.actor,
+        workflow=form.workflow,
+        node_id=form.node_id,
+        key=kept,
+        start=lambda: services.start(actor=form.actor, workflow_id=form.workflow.id, inputs=values, origin=Origin.FORM),
+    )
     return execution
 
 

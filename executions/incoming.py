@@ -18,7 +18,6 @@ from uuid import UUID
 import orjson
 import structlog
 from django.conf import settings
-from django.db import IntegrityError, transaction
 from pydantic import ValidationError
 
 from auterity.kernel.access import Actor
@@ -27,8 +26,9 @@ from engine.expressions import ExpressionError, ExpressionProblem, Scope, compil
 from engine.registry import NODES
 from executions import services
 from executions.errors import WebhookRefused
-from executions.models import Execution, ExecutionStatus, Origin, WebhookReceipt
+from executions.models import Execution, ExecutionStatus, Origin
 from executions.payloads import Payloads
+from executions.receipts import once
 from workflows.errors import WorkflowNotFound
 from workflows.models import Workflow, WorkflowVersion
 
@@ -96,33 +96,19 @@ def accept(door: Door, call: IncomingCall) -> tuple[Execution, bool]:
     hidden = _NEVER_KEPT | {door.config.signature_header.lower()}
     kept = {name: value for name, value in call.headers.items() if name not in hidden}
     seen = {"body": call.body, "headers": kept, "query": dict(call.query), "method": call.method}
-    key = _key(door, seen)
-    receipts = WebhookReceipt.objects.of(door.actor).filter(workflow=door.workflow, node_id=door.node_id, key=key)
-    if key and (first := receipts.select_related("execution").first()):
-        return first.execution, True
-    try:
-        with transaction.atomic():
-            execution = services.start(
-                actor=door.actor,
-                workflow_id=door.workflow.id,
-                inputs=call.body if isinstance(call.body, dict) else {"body": call.body},
-                context={"webhook": seen},
-                origin=Origin.WEBHOOK,
-            )
-            if key:
-                WebhookReceipt(
-                    organization_id=door.actor.organization_id,
-                    workflow=door.workflow,
-                    node_id=door.node_id,
-                    key=key,
-                    execution=execution,
-                ).save(force_insert=True)
-    except IntegrityError:
-        first = receipts.select_related("execution").first() if key else None
-        if first is None:
-            raise
-        return first.execution, True
-    return execution, False
+    return once(
+        actor=door.actor,
+        workflow=door.workflow,
+        node_id=door.node_id,
+        key=_key(door, seen),
+        start=lambda: services.start(
+            actor=door.actor,
+            workflow_id=door.workflow.id,
+            inputs=call.body if isinstance(call.body, dict) else {"body": call.body},
+            context={"webhook": seen},
+            origin=Origin.WEBHOOK,
+        ),
+    )
 
 
 def wait(door: Door, execution: Execution) -> Execution:

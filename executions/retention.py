@@ -27,7 +27,7 @@ from artefacts import selectors as artefacts
 from artefacts import services as artefact_services
 from artefacts.models import Artefact, Purpose
 from auterity.kernel.models import first_id_of
-from executions.models import TERMINAL, Execution, ScheduleFire, WebhookReceipt
+from executions.models import TERMINAL, Execution, ReceivedEvent, ScheduleFire, WebhookReceipt
 from integrations.models import DeliveryStatus, WebhookDelivery
 
 log = structlog.get_logger(__name__)
@@ -117,6 +117,7 @@ def _sweep_organization(organization_id: UUID, now: dt.datetime, swept: Swept) -
     came: list[tuple[str, QuerySet[Any]]] = [
         ("schedule fires", ScheduleFire.objects.of(organization_id).filter(pk__lt=first_id_of(before))),
         ("webhook receipts", WebhookReceipt.objects.of(organization_id).filter(pk__lt=first_id_of(before))),
+        ("received events", ReceivedEvent.objects.of(organization_id).filter(pk__lt=first_id_of(before))),
         (
             "webhook deliveries",
             WebhookDelivery.objects.of(organization_id).filter(

@@ -29,6 +29,7 @@ from executions.models import (
     ExecutionStatus,
     ExecutionStep,
     LogKind,
+    ReceivedEvent,
     ScheduleFire,
     StepStatus,
     WebhookReceipt,
@@ -226,6 +227,7 @@ def test_what_came_in_and_went_out_is_kept_as_long_as_receipts(actor: Actor, wor
         old = {**mine, "id": first_id_of(days_ago(days))}
         ScheduleFire(**old, schedule=schedule, fire_at=days_ago(days), execution=run).save(force_insert=True)
         WebhookReceipt(**old, workflow=workflow, node_id="hook", key=f"{days}", execution=run).save(force_insert=True)
+        ReceivedEvent(**old, name="paid", key=f"{days}", data={}).save(force_insert=True)
         WebhookDelivery(**old, url="https://a.example", event="e", payload={}, status="delivered").save(
             force_insert=True
         )
@@ -233,7 +235,13 @@ def test_what_came_in_and_went_out_is_kept_as_long_as_receipts(actor: Actor, wor
             **mine, id=type(run.pk)(int=old["id"].int + 1), url="https://a.example", event="e", payload={}
         ).save(force_insert=True)
     WebhookDelivery.unscoped.update(updated_at=days_ago(31))
-    assert retention.sweep(now=NOW).counts == {"schedule fires": 1, "webhook receipts": 1, "webhook deliveries": 1}
+    assert retention.sweep(now=NOW).counts == {
+        "schedule fires": 1,
+        "webhook receipts": 1,
+        "received events": 1,
+        "webhook deliveries": 1,
+    }
+    assert ReceivedEvent.unscoped.get().key == "29"
     assert (ScheduleFire.unscoped.count(), WebhookReceipt.unscoped.get().key) == (1, "29")
     assert sorted(WebhookDelivery.unscoped.values_list("status", flat=True)) == ["delivered", "pending", "pending"]
 
