@@ -20,7 +20,7 @@ from accounts.models import User
 from accounts.operators import AutocompleteFilter, ChoiceFilter, CreatedFilter, RecordAdmin
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import DomainError
-from executions import services
+from executions import control, services
 from executions.admin_limits import RunLimitsAdmin, WorkflowBrakeAdmin
 from executions.admin_records import (
     ExecutionLogAdmin,
@@ -166,6 +166,8 @@ class ExecutionAdmin(RecordAdmin):
     def get_urls(self) -> list[URLPattern]:
         buttons = [
             ("cancel", self._cancel, "The execution is cancelled."),
+            ("pause", self._pause, "The execution begins no further step until it is resumed."),
+            ("resume", self._resume, "The execution goes on."),
             ("run_again", self._run_again, "This is the new execution; it repeats the one you came from."),
         ]
         own = [
@@ -201,6 +203,16 @@ class ExecutionAdmin(RecordAdmin):
     def _cancel(self, request: HttpRequest, execution: Execution) -> Execution:
         services.cancel(actor=operator_in(request, execution.organization_id), execution_id=execution.id)
         self.log_change(request, execution, "Cancelled.")
+        return execution
+
+    def _pause(self, request: HttpRequest, execution: Execution) -> Execution:
+        control.pause(actor=operator_in(request, execution.organization_id), execution_id=execution.id)
+        self.log_change(request, execution, "Paused.")
+        return execution
+
+    def _resume(self, request: HttpRequest, execution: Execution) -> Execution:
+        control.resume(actor=operator_in(request, execution.organization_id), execution_id=execution.id)
+        self.log_change(request, execution, "Resumed.")
         return execution
 
     def _run_again(self, request: HttpRequest, execution: Execution) -> Execution:

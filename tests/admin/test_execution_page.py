@@ -56,6 +56,23 @@ def test_a_refusal_is_shown_in_its_own_words(operator, execution) -> None:
     assert LogEntry.objects.count() == 1
 
 
+def test_it_is_paused_and_resumed(operator, execution) -> None:
+    shown = operator.get(page(execution)).content.decode()
+    assert (button("pause", execution) in shown, button("resume", execution) in shown) == (True, False)
+    assert said(operator.post(button("pause", execution), follow=True)) == [
+        "The execution begins no further step until it is resumed."
+    ]
+    execution.refresh_from_db()
+    assert (execution.status, execution.due_at, execution.paused_at is None) == ("pending", None, False)
+    shown = operator.get(page(execution)).content.decode()
+    assert (button("pause", execution) in shown, button("resume", execution) in shown) == (False, True)
+    assert said(operator.post(button("resume", execution), follow=True)) == ["The execution goes on."]
+    assert said(operator.post(button("resume", execution), follow=True)) == ["This execution is not paused."]
+    execution.refresh_from_db()
+    assert (execution.paused_at, execution.due_at is None) == (None, False)
+    assert [each.change_message for each in LogEntry.objects.order_by("pk")] == ["Paused.", "Resumed."]
+
+
 def test_run_again_starts_a_new_one_and_leads_to_it(operator, execution) -> None:
     answer = operator.post(button("run_again", execution))
     again = Execution.unscoped.exclude(pk=execution.pk).get()
@@ -71,7 +88,7 @@ def test_run_again_says_why_it_cannot(operator, acting, execution, workflow) -> 
     assert Execution.unscoped.count() == 1
 
 
-@pytest.mark.parametrize("name", ["cancel", "run_again"])
+@pytest.mark.parametrize("name", ["cancel", "pause", "run_again"])
 def test_nothing_happens_without_a_post_a_token_or_the_right(operator, stranger, viewer, root, execution, name) -> None:
     assert operator.get(button(name, execution)).status_code == 405
     assert operator.head(button(name, execution)).status_code == 405
