@@ -4,6 +4,10 @@ PORT ?= 8000
 BIN := .venv/bin
 STAMP := .venv/.installed-$(shell cat requirements/dev.txt requirements/tools.txt 2>/dev/null | sha256sum | cut -c1-16)
 
+# What generates and plays the clients: in an environment of its own, so that `make run` needs none of it.
+LOCKED := requirements/contract.txt tests/contract/clients/typescript/package-lock.json
+CONTRACT := .venv-contract/.installed-$(shell cat $(LOCKED) 2>/dev/null | sha256sum | cut -c1-16)
+
 .DEFAULT_GOAL := help
 
 UV := .venv-tools/bin/uv
@@ -31,6 +35,20 @@ lock: | $(UV) ## Resolve the dependencies anew into requirements/*.txt
 	@$(COMPILE) pyproject.toml -o requirements/runtime.txt
 	@$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 	@$(COMPILE) --group services -o requirements/services.txt
+	@$(COMPILE) --group contract -o requirements/contract.txt
+
+$(CONTRACT): | $(UV)
+	@echo "Setting up the client generators and Schemathesis (once) ..."
+	@test -x .venv-contract/bin/python || UV_PYTHON_DOWNLOADS=never $(UV) venv -q --python $(PYTHON) .venv-contract
+	@VIRTUAL_ENV=.venv-contract $(UV) pip sync -q --require-hashes requirements/contract.txt
+	@.venv-contract/bin/python scripts/clients.py install
+	@rm -f .venv-contract/.installed-* && touch $@
+
+.PHONY: contract
+contract: $(CONTRACT)
+
+# Without a network the tests that need it are skipped and say so; where CI is set, that is a failure.
+WITH_CONTRACT = $(MAKE) -s contract || { test -z "$$CI" && echo "No client generators and no Schemathesis: their tests are skipped."; }
 
 .PHONY: help
 help: ## Show this list
@@ -45,12 +63,16 @@ services: setup ## Start the product with PostgreSQL, Redis, two Celery workers 
 	@PORT=$(PORT) $(BIN)/python scripts/services.py stack
 
 .PHONY: test
-test: setup ## Run all tests, embedded (SQLite, no services)
-	@$(BIN)/python -m pytest -n 2
+test: setup ## Run all tests but the load gates, embedded (SQLite, no services)
+	@$(WITH_CONTRACT)
+	@$(BIN)/python -m pytest -n 2 -m "not load"
+
+# Where PostgreSQL and Redis behave otherwise than what is embedded; everything runs embedded.
+ON_SERVICES = accounts executions load notifications vault workflows
 
 .PHONY: test-services
-test-services: setup ## Run all tests on PostgreSQL and Redis, started when absent
-	@$(BIN)/python scripts/services.py run $(BIN)/python -m pytest -n 2
+test-services: setup ## Run what a database matters to, and the gates, on PostgreSQL and Redis, started when absent
+	@$(BIN)/python scripts/services.py run $(BIN)/python -m pytest -n 2 $(addprefix tests/,$(ON_SERVICES))
 
 .PHONY: check
 check: setup ## Formatting, lint, types, import layers, migrations, OpenAPI
@@ -65,9 +87,21 @@ check: setup ## Formatting, lint, types, import layers, migrations, OpenAPI
 openapi: setup ## Write docs/openapi/auterity.json anew
 	@$(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file docs/openapi/auterity.json
 
+.PHONY: clients
+clients: $(CONTRACT) ## Generate the Python and TypeScript clients into build/clients
+	@.venv-contract/bin/python scripts/clients.py
+
+.PHONY: fuzz
+fuzz: setup contract ## Schemathesis over the served API, the long form (FUZZ=200 cases an operation)
+	@AUTERITY_FUZZ=$(or $(FUZZ),200) $(BIN)/python -m pytest tests/contract/test_schema.py --timeout 7200 -s
+
 .PHONY: bench
 bench: setup ## Executions per second beside the machine's own limits
 	@$(BIN)/python scripts/services.py run $(BIN)/python -m tests.load.bench
+
+.PHONY: bench-peers
+bench-peers: setup ## The same beside n8n, DBOS and Prefect, installed on first use (2 GB)
+	@$(BIN)/python scripts/services.py run $(BIN)/python -m tests.load.bench --peers
 
 .PHONY: gates
 gates: setup ## The durability gates in full, one JSON line each (about an hour)
@@ -77,4 +111,4 @@ gates: setup ## The durability gates in full, one JSON line each (about an hour)
 
 .PHONY: clean
 clean: ## Remove the environment and the embedded data
-	@rm -rf .venv .venv-tools .data
+	@rm -rf .venv .venv-tools .venv-contract .data build

@@ -12,9 +12,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts import services
+from accounts import admin_invitations, admin_limits, services
 from accounts.models import Membership, Organization, RefreshToken, Session, User
 from accounts.operators import AutocompleteFilter, CreatedFilter, KeptAdmin, RecordAdmin
+
+__all__ = ["admin_invitations", "admin_limits"]  # Registered by being imported.
 
 
 class PersonCreationForm(UserCreationForm):
@@ -48,11 +50,11 @@ class UserAdmin(DjangoUserAdmin, KeptAdmin):
     list_filter = ("is_active", "is_staff", "is_superuser")
     search_fields = ("email", "first_name", "last_name")
     ordering = ("email",)
-    readonly_fields = ("id", "last_login", "created_at", "updated_at", "token_version")
+    readonly_fields = ("id", "email_verified_at", "last_login", "created_at", "updated_at", "token_version")
     fieldsets = (
         (None, {"fields": ("email", "password", "first_name", "last_name", "is_active")}),
         ("Operators' site", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
-        ("Record", {"fields": ("id", "last_login", "created_at", "updated_at", "token_version")}),
+        ("Record", {"fields": ("id", "email_verified_at", "last_login", "created_at", "updated_at", "token_version")}),
     )
     add_fieldsets = (
         (None, {"fields": ("email", "first_name", "last_name", "usable_password", "password1", "password2")}),

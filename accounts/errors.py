@@ -66,3 +66,78 @@ class LastAdmin(DomainError):
     kind = Kind.CONFLICT
     slug = "last_admin"
     sentence = "An organization keeps at least one active admin. Make somebody else an admin first."
+
+
+class QuotaExceeded(DomainError):
+    """A limit of the organization is used up (000, Usage Quotas).
+
+    `details`: counter, period (None for a level), limit, used, reset_date (None for a level) and retry_after in seconds.
+    """
+
+    kind = Kind.LIMITED
+    slug = "quota_exceeded"
+    sentence = "Your organization has used up its quota."
+
+
+class AiQuotaExceeded(QuotaExceeded):
+    """The same of AI calls or tokens, which 000 gives a code of its own."""
+
+    slug = "ai_quota_exceeded"
+    sentence = "Your organization has used up its AI quota."
+
+
+class OrganizationNotFound(DomainError):
+    """Missing, switched off, or one that the person does not belong to: they look alike."""
+
+    kind = Kind.NOT_FOUND
+    slug = "organization_not_found"
+    sentence = "You do not belong to such an organization."
+
+
+class MemberExists(DomainError):
+    kind = Kind.CONFLICT
+    slug = "member_exists"
+    sentence = "Somebody with this address belongs to the organization already. Switch the membership on if it is off."
+
+
+class InvitationNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "invitation_not_found"
+    sentence = "There is no such invitation in this organization."
+
+
+class InvitationPending(DomainError):
+    """`details.invitation_id` is the one that is open."""
+
+    kind = Kind.CONFLICT
+    slug = "invitation_pending"
+    sentence = "This address has an open invitation. Send that one again, or revoke it first."
+
+
+class InvitationClosed(DomainError):
+    kind = Kind.CONFLICT
+    slug = "invitation_closed"
+    sentence = "This invitation was accepted or revoked. Invite the address anew."
+
+
+class InvitationInvalid(DomainError):
+    """The link is not one of ours, or was used, replaced, revoked or is too old: one message for all of them."""
+
+    kind = Kind.NOT_FOUND
+    slug = "invitation_invalid"
+    sentence = (
+        "This invitation is not valid: it was used, withdrawn or replaced, or its time is over. Ask for a new one."
+    )
+
+
+class InvitationForAnotherAddress(DomainError):
+    kind = Kind.FORBIDDEN
+    slug = "invitation_for_another_address"
+    sentence = "This invitation was sent to another address than the one you are signed in with."
+
+
+class LinkInvalid(DomainError):
+    """Not one of our links, used, replaced or too old: one message for all of them."""
+
+    slug = "link_invalid"
+    sentence = "This link is not valid: it was used or replaced, or its time is over. Ask for a new one."

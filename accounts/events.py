@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from auterity.kernel.events import Event
@@ -20,5 +21,50 @@ class SessionRevoked(Event):
 class RightsChanged(Event):
     """Somebody's role or standing in one organization is another than before."""
 
+    user_id: UUID
+    organization_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaNearlyUsed(Event):
+    """So many percent (80 or 100) of a limit are used; told once a period, of a level once a month.
+
+    `counter` and `period` are `accounts.limits` `Counter` and `Period`; `resets_at` is when the count begins anew (a level
+    does not). `accounts.models` keeps the same as `QuotaWarning`, for whoever was down when it was told.
+    """
+
+    organization_id: UUID
+    counter: str
+    period: str
+    percent: int
+    used: int
+    limit: int
+    resets_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MemberJoined(Event):
+    """Somebody accepted an invitation and belongs to the organization now."""
+
+    user_id: UUID
+    organization_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class LoginOpened(Event):
+    """Somebody logged in. `address` and `user_agent` are what the client said of itself, made harmless."""
+
+    session_id: UUID
+    user_id: UUID
+    organization_id: UUID
+    address: str
+    user_agent: str
+
+
+@dataclass(frozen=True, slots=True)
+class TokenReused(Event):
+    """A token that buys one refresh was used twice, and the login it belongs to was ended for it."""
+
+    session_id: UUID
     user_id: UUID
     organization_id: UUID

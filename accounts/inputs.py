@@ -52,6 +52,24 @@ def person(*, email: str, password: str, first_name: str, last_name: str, compan
     return checked
 
 
+def email(value: str) -> str:
+    """An address in the one spelling that is stored. Raises `InvalidInput`."""
+    problems: list[FieldProblem] = []
+    value = _email(value, problems)
+    if problems:
+        raise InvalidInput(problems)
+    return value
+
+
+def new_password(password: str, owner: User, field: str = "password") -> None:
+    """Whether somebody may have this password. Raises `InvalidInput` naming `field`."""
+    problems: list[FieldProblem] = []
+    checked = Person(owner.email, password, owner.first_name, owner.last_name, None)
+    _check_password(checked, problems)
+    if problems:
+        raise InvalidInput([FieldProblem(field, each.message, each.code) for each in problems])
+
+
 def organization_name(name: str) -> str:
     """Raises `InvalidInput` when the name is blank, longer than 200 or holds control characters."""
     problems: list[FieldProblem] = []
@@ -61,14 +79,14 @@ def organization_name(name: str) -> str:
     return name
 
 
-def role(names: Sequence[str]) -> Role:
+def role(names: Sequence[str], field: str = "roles") -> Role:
     """The highest of the roles a client names; `user` is the documents' word for a member. Raises `InvalidInput`."""
     known = {"user": Role.MEMBER, **{role.value: role for role in Role}}
     if not names:
-        raise InvalidInput.of("roles", "Name at least one role.", "required")
+        raise InvalidInput.of(field, "Name at least one role.", "required")
     unknown = [name for name in names if name not in known]
     if unknown:
-        raise InvalidInput.of("roles", f"Unknown role {unknown[0]!r}. Known are {', '.join(known)}.")
+        raise InvalidInput.of(field, f"Unknown role {unknown[0]!r}. Known are {', '.join(known)}.")
     ranks = list(Role)
     return max((known[name] for name in names), key=ranks.index)
 

@@ -29,6 +29,7 @@ COLOURS = {
     "info": "info",
     "warning": "warning",
     "error": "danger",
+    "critical": "danger",
 }  # fmt: skip
 
 
@@ -110,7 +111,7 @@ def json_block(value: Any, title: str, *, limit: int = SHOWN_CHARACTERS, opened:
     cut = f"Cut: the first {limit:,} of {len(text):,} characters." if len(text) > limit else ""
     return format_html(
         '<details class="op-json"{}><summary>{} <small>{}</small></summary><pre>{}</pre>{}</details>',
-        format_html(" open") if opened else "",
+        SafeString(" open") if opened else "",
         title,
         f"{len(text):,} characters",
         text[:limit],

@@ -6,13 +6,15 @@ from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import inputs, services, sessions
+from accounts import inputs, quotas, services, sessions
 from accounts.errors import LastAdmin, MemberNotFound
 from accounts.events import RightsChanged
-from accounts.models import Membership, Organization
-from auterity.kernel.access import Actor, Permission, Role, require
+from accounts.limits import Counter
+from accounts.models import Invitation, Membership, Organization
+from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Permission, Role, require
 from auterity.kernel.errors import PermissionDenied
 from auterity.kernel.events import publish
 
@@ -22,7 +24,7 @@ def organization_update(*, actor: Actor, name: str) -> Organization:
     require(actor, Permission.ORGANIZATION_MANAGE)
     name = inputs.organization_name(name)
     with transaction.atomic():
-        organization = _locked_organization(actor)
+        organization = lock_organization(actor.organization_id)
         organization.name = name
         organization.is_personal = False
         organization.save(update_fields=["name", "is_personal", "updated_at"])
@@ -34,13 +36,15 @@ def members_add(
 ) -> Membership:
     """Create an account inside the actor's organization; the membership has its `user`.
 
-    Raises `PermissionDenied` (also for a role above the actor's own), `InvalidInput` or `EmailTaken`.
+    Raises `PermissionDenied` (also for a role above the actor's own), `InvalidInput`, `EmailTaken` or `QuotaExceeded`.
     """
     require(actor, Permission.ORGANIZATION_MANAGE)
-    _within_reach(actor, role)
+    within_reach(actor, role)
     person = inputs.person(email=email, password=password, first_name=first_name, last_name=last_name)
     hashed = make_password(person.password)
     with transaction.atomic():
+        lock_organization(actor.organization_id)
+        check_collaborators(actor.organization_id, adding=1)
         user = services.new_user(person, hashed)
         return Membership.objects.create(user=user, organization_id=actor.organization_id, role=role.value)
 
@@ -50,39 +54,100 @@ def member_update(
 ) -> Membership:
     """Give a member of the actor's organization another role, or switch the membership off or on; None leaves as it is.
 
-    A change ends every login of the member: the new rights count from the next login, and nothing of the old is left.
-    Raises `PermissionDenied`, `MemberNotFound` or `LastAdmin`.
+    A change ends every login that the member has in this organization, at once: the new rights count from the next one.
+    Raises `PermissionDenied` (also for a role above the actor's own), `MemberNotFound`, `LastAdmin` or `QuotaExceeded`.
     """
     require(actor, Permission.ORGANIZATION_MANAGE)
     if role is not None:
-        _within_reach(actor, role)
+        within_reach(actor, role)
     with transaction.atomic():
-        # One at a time: two admins who remove each other in the same moment must not both succeed.
-        _locked_organization(actor)
-        members = Membership.objects.filter(organization_id=actor.organization_id)
-        member = members.select_related("user").filter(user_id=user_id).first()
-        if member is None:
-            raise MemberNotFound
+        member = _member_under_lock(actor, user_id)
         before = (member.role, member.is_active)
         member.role = member.role if role is None else role.value
         member.is_active = member.is_active if is_active is None else is_active
         if before == (member.role, member.is_active):
             return member
-        stays_admin = member.is_active and member.role == Role.ADMIN.value
-        others = members.filter(role=Role.ADMIN.value, is_active=True, user__is_active=True).exclude(user_id=user_id)
-        if not stays_admin and not others.exists():
-            raise LastAdmin
+        if not (member.is_active and member.role == Role.ADMIN.value):
+            _keep_an_admin(actor, user_id)
+        if member.is_active and not before[1]:
+            check_collaborators(actor.organization_id, adding=1)
         member.save(update_fields=["role", "is_active", "updated_at"])
-        sessions.revoke_all([user_id], reason="role or membership changed", now=timezone.now())
-        publish(RightsChanged(user_id=user_id, organization_id=actor.organization_id))
+        _rights_changed(actor, user_id, "role or membership changed")
         return member
 
 
-def _locked_organization(actor: Actor) -> Organization:
-    return Organization.objects.select_for_update().get(pk=actor.organization_id)
+def member_remove(*, actor: Actor, user_id: UUID) -> None:
+    """Take somebody out of the actor's organization; the account itself stays, with whatever else it belongs to.
+
+    Ends the person's logins in this organization at once. Raises `PermissionDenied`, `MemberNotFound` or `LastAdmin`.
+    """
+    require(actor, Permission.ORGANIZATION_MANAGE)
+    with transaction.atomic():
+        member = _member_under_lock(actor, user_id)
+        _keep_an_admin(actor, user_id)
+        member.delete()
+        _rights_changed(actor, user_id, "removed from the organization")
 
 
-def _within_reach(actor: Actor, role: Role) -> None:
+def lock_organization(organization_id: UUID) -> Organization:
+    """Let nobody else change who belongs to it until the transaction ends; rows that refer to it may still be stored."""
+    return Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
+
+
+def within_reach(actor: Actor, role: Role) -> None:
+    """Raises `PermissionDenied` for a role above the actor's own."""
     ranks = list(Role)
     if ranks.index(role) > ranks.index(actor.role):
         raise PermissionDenied("You cannot give a role above your own.")
+
+
+def collaborators(organization_id: UUID) -> int:
+    """Active members and open invitations (000, UsageQuota)."""
+    open_now = Invitation.objects.of(organization_id).filter(
+        accepted_at=None, revoked_at=None, expires_at__gt=timezone.now()
+    )
+    return _active(organization_id).count() + open_now.count()
+
+
+def check_collaborators(organization_id: UUID, *, adding: int) -> None:
+    """Raises `QuotaExceeded` where so many more are too many. Call it with the organization locked."""
+    limit = quotas.limits_of(organization_id).collaborators
+    if limit is not None:
+        now = collaborators(organization_id)
+        quotas.check_level(level=Counter.COLLABORATORS, before=now, after=now + adding, limit=limit)
+        quotas.note_level(
+            organization_id=organization_id, level=Counter.COLLABORATORS, before=now, after=now + adding, limit=limit
+        )
+
+
+# -- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _active(organization_id: UUID) -> QuerySet[Membership]:
+    return Membership.objects.filter(organization_id=organization_id, is_active=True, user__is_active=True)
+
+
+def _member_under_lock(actor: Actor, user_id: UUID) -> Membership:
+    """One change at a time: of two admins who remove each other in the same moment, one does.
+
+    Whoever waited for the lock may have lost its own rights meanwhile. Raises `PermissionDenied` or `MemberNotFound`.
+    """
+    lock_organization(actor.organization_id)
+    members = Membership.objects.filter(organization_id=actor.organization_id).select_related("user", "organization")
+    found = {each.user_id: each for each in members.filter(user_id__in={actor.user_id, user_id})}
+    own = found.get(actor.user_id)
+    if own is None or not own.is_active or Permission.ORGANIZATION_MANAGE not in ROLE_PERMISSIONS[Role(own.role)]:
+        raise PermissionDenied("Your own rights have just been changed.")
+    if user_id not in found:
+        raise MemberNotFound
+    return found[user_id]
+
+
+def _keep_an_admin(actor: Actor, leaving: UUID) -> None:
+    if not _active(actor.organization_id).filter(role=Role.ADMIN.value).exclude(user_id=leaving).exists():
+        raise LastAdmin
+
+
+def _rights_changed(actor: Actor, user_id: UUID, reason: str) -> None:
+    sessions.revoke_in(actor.organization_id, [user_id], reason=reason, now=timezone.now())
+    publish(RightsChanged(user_id=user_id, organization_id=actor.organization_id))

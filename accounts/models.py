@@ -10,8 +10,13 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 
+from accounts.limits import QuotaWarning, UsageDay, UsageQuota, UsageReservation, UsageTally
 from auterity.kernel.access import Role
 from auterity.kernel.models import Identified, Timestamped, uuid7
+from auterity.kernel.tenancy import TenantOwned
+
+# Django looks for tables here.
+__all__ = ["QuotaWarning", "UsageDay", "UsageQuota", "UsageReservation", "UsageTally"]
 
 
 def normal_email(email: str) -> str:
@@ -62,6 +67,9 @@ class User(Timestamped, AbstractBaseUser, PermissionsMixin):
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False, help_text="May use the operators' site.")
     token_version = models.PositiveIntegerField(default=0, editable=False)
+    email_verified_at = models.DateTimeField(
+        null=True, blank=True, help_text="When somebody followed a link that was mailed to the address."
+    )
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -141,3 +149,91 @@ class RefreshToken(models.Model):
 
     def __str__(self) -> str:
         return str(self.id)
+
+
+class Invitation(TenantOwned, Timestamped):
+    """Somebody was asked, by a link in a mail, to join an organization. Open until accepted, revoked or too old.
+
+    The link's token is derived from the row (`accounts.invitations`); only its hash is stored, to find the row by. Sending
+    the invitation again raises `serial`, which makes another token and ends the earlier link.
+    """
+
+    email = models.EmailField(max_length=254)
+    role = models.CharField(
+        max_length=16, choices=[(role.value, role.value) for role in Role], default=Role.MEMBER.value
+    )
+    invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
+    serial = models.PositiveIntegerField(default=0)
+    token_hash = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "invitations"
+        default_manager_name = "unscoped"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "email"],
+                condition=models.Q(accepted_at__isnull=True, revoked_at__isnull=True),
+                name="invitations_one_open_an_address",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} as {self.role}"
+
+
+class LetterKind(models.TextChoices):
+    """What a mail of ours is about."""
+
+    INVITATION = "invitation"
+    PASSWORD_RESET = "password_reset"  # noqa: S105  Not a password.
+    EMAIL_VERIFICATION = "email_verification"
+
+
+class Letter(Timestamped):
+    """A mail that is owed to somebody, stored with what makes it due and sent by a worker at least once.
+
+    It names its cause and holds no text, so that no link stands in the database.
+    """
+
+    kind = models.CharField(max_length=20, choices=LetterKind.choices)
+    recipient = models.EmailField(max_length=254)
+    invitation = models.ForeignKey(Invitation, on_delete=models.CASCADE, null=True, blank=True, related_name="letters")
+    due_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True, blank=True)
+    problem = models.CharField(max_length=500, blank=True, default="")
+
+    class Meta:
+        db_table = "letters"
+        indexes = [
+            models.Index(fields=["due_at"], condition=models.Q(due_at__isnull=False), name="letters_due"),
+            models.Index(fields=["recipient", "-created_at"], name="letters_to"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} to {self.recipient}"
+
+
+class Proof(Identified):
+    """A mailed link by which somebody proves that a mailbox is theirs, once. Only the hash of its token is stored.
+
+    It is made when its mail is sent, not when it is asked for: asking does the same whether or not there is an account.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="proofs")
+    letter = models.OneToOneField(Letter, on_delete=models.CASCADE, related_name="proof")
+    purpose = models.CharField(max_length=20, choices=LetterKind.choices)
+    email = models.EmailField(max_length=254)
+    token_hash = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "mailbox_proofs"
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.id}"

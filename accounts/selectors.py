@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from accounts.errors import MemberNotFound
 from accounts.models import Membership, Organization, User
@@ -39,10 +39,26 @@ def organization(actor: Actor) -> Organization:
     return Organization.objects.get(pk=actor.organization_id)
 
 
-def members(actor: Actor) -> QuerySet[Membership]:
-    """Everybody of the organization, inactive ones too, oldest first; lazily, with `user`. Needs organization:read."""
+def memberships(actor: Actor) -> QuerySet[Membership]:
+    """The actor's own, in every organization that lets them in, oldest first; lazily, with `organization`."""
+    return (
+        Membership.objects.filter(user_id=actor.user_id, is_active=True, organization__is_active=True)
+        .select_related("organization")
+        .order_by("id")
+    )
+
+
+def members(actor: Actor, *, search: str = "", role: Role | None = None) -> QuerySet[Membership]:
+    """Everybody of the organization, inactive ones too, oldest first; lazily, with `user`. Needs organization:read.
+
+    `search` is looked for in names and addresses, whatever the case.
+    """
     require(actor, Permission.ORGANIZATION_READ)
-    return Membership.objects.filter(organization_id=actor.organization_id).select_related("user").order_by("id")
+    rows = Membership.objects.filter(organization_id=actor.organization_id).select_related("user").order_by("id")
+    for word in search.split()[:10]:
+        within = Q(user__email__icontains=word) | Q(user__first_name__icontains=word)
+        rows = rows.filter(within | Q(user__last_name__icontains=word))
+    return rows if role is None else rows.filter(role=role.value)
 
 
 def member(actor: Actor, user_id: UUID) -> Membership:

@@ -13,12 +13,22 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import inputs, sessions, tokens
-from accounts.errors import EmailTaken, NotAuthenticated, TokenExpired, TokenInvalid, WrongCredentials
-from accounts.models import Membership, Organization, RefreshToken, Session, User, normal_email
+from accounts import inputs, letters, sessions, tokens
+from accounts.errors import (
+    AccountInactive,
+    EmailTaken,
+    NotAuthenticated,
+    OrganizationNotFound,
+    TokenExpired,
+    TokenInvalid,
+    WrongCredentials,
+)
+from accounts.events import TokenReused
+from accounts.models import LetterKind, Membership, Organization, RefreshToken, Session, User, normal_email
 from accounts.tokens import Standing, TokenKind
 from auterity.kernel.access import Actor, Role
 from auterity.kernel.errors import InvalidInput, PermissionDenied
+from auterity.kernel.events import publish
 
 log = structlog.get_logger(__name__)
 
@@ -67,15 +77,23 @@ def register(*, email: str, password: str, first_name: str, last_name: str, comp
             name=person.company or f"{person.first_name}'s organization", is_personal=person.company is None
         )
         membership = Membership.objects.create(user=user, organization=organization, role=Role.ADMIN.value)
+        letters.owe_proof(LetterKind.EMAIL_VERIFICATION, user.email)
     return Registered(user, organization, membership)
 
 
-def new_user(person: inputs.Person, hashed: str) -> User:
-    """Store a checked person under a hashed password. Raises `EmailTaken`, also when two come in the same moment."""
+def new_user(person: inputs.Person, hashed: str, *, verified_at: datetime | None = None) -> User:
+    """Store a checked person under a hashed password. Raises `EmailTaken`, also when two come in the same moment.
+
+    `verified_at` is when the mailbox was proved to be theirs.
+    """
     try:
         with transaction.atomic():
             return User.objects.create(
-                email=person.email, first_name=person.first_name, last_name=person.last_name, password=hashed
+                email=person.email,
+                first_name=person.first_name,
+                last_name=person.last_name,
+                password=hashed,
+                email_verified_at=verified_at,
             )
     except IntegrityError as error:
         if User.objects.filter(email=person.email).exists():
@@ -135,9 +153,15 @@ def refresh(*, token: str, access_seconds: int, now: datetime | None = None) -> 
         if spent:
             session.update(last_seen_at=now)
             return _pair(standing, access_seconds, with_refresh=claims.kind is TokenKind.REFRESH, now=now)
-        sessions.revoke(session, reason="a token was used twice to refresh", now=now)
+        if sessions.revoke(session, reason="a token was used twice to refresh", now=now):
+            publish(TokenReused(claims.session_id, claims.user_id, standing.actor.organization_id))
     log.warning("refresh_token_reused", session_id=str(claims.session_id), user_id=str(claims.user_id))
     raise TokenInvalid
+
+
+def pair_of(standing: Standing, access_seconds: int, *, now: datetime) -> TokenPair:
+    """The tokens of a login that was just opened, in the caller's transaction."""
+    return _pair(standing, access_seconds, with_refresh=True, now=now)
 
 
 def _pair(standing: Standing, access_seconds: int, *, with_refresh: bool, now: datetime) -> TokenPair:
@@ -150,6 +174,42 @@ def _pair(standing: Standing, access_seconds: int, *, with_refresh: bool, now: d
         )
     access_token = tokens.issue(TokenKind.ACCESS, standing=standing, now=now, expires_at=until)
     return TokenPair(access_token, refresh_token, int((until - now).total_seconds()), standing.actor)
+
+
+def switch_organization(
+    *,
+    actor: Actor,
+    organization_id: UUID,
+    dialect: str,
+    access_seconds: int,
+    address: str = "",
+    user_agent: str = "",
+    now: datetime | None = None,
+) -> TokenPair:
+    """Open a second login of the same person in another organization of theirs, beside the one at hand.
+
+    A login belongs to one organization for good, so the tokens at hand stay as they are. The new one cannot last longer than
+    the one at hand: switching is no way around logging in. Raises `OrganizationNotFound`, also where the person is switched
+    off, or `TokenInvalid`.
+    """
+    now = now or timezone.now()
+    if actor.session_id is None:
+        raise NotAuthenticated
+    with transaction.atomic():
+        until = tokens.standing_of(actor.session_id, now=now).session_expires_at
+        try:
+            standing = sessions.start(
+                User.objects.get(pk=actor.user_id),
+                dialect=dialect,
+                address=address,
+                user_agent=user_agent,
+                now=now,
+                organization_id=organization_id,
+                until=until,
+            )
+        except AccountInactive:
+            raise OrganizationNotFound from None
+        return _pair(standing, access_seconds, with_refresh=True, now=now)
 
 
 def logout(*, actor: Actor, refresh_token: str | None = None, now: datetime | None = None) -> None:

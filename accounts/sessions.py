@@ -10,31 +10,44 @@ from django.conf import settings
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from accounts.errors import AccountInactive
-from accounts.events import SessionRevoked
+from accounts.events import LoginOpened, SessionRevoked
 from accounts.models import RefreshToken, Session, User
 from accounts.tokens import Claims, Standing, TokenKind
 from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Role
 from auterity.kernel.events import publish
 
 
-def start(user: User, *, dialect: str, address: str, user_agent: str, now: datetime) -> Standing:
-    """Open a login in the oldest organization that lets the person in. Raises `AccountInactive` when none does."""
-    membership = (
-        user.memberships.filter(user__is_active=True, is_active=True, organization__is_active=True)
-        .order_by("id")
-        .first()
-    )
+def start(
+    user: User,
+    *,
+    dialect: str,
+    address: str,
+    user_agent: str,
+    now: datetime,
+    organization_id: UUID | None = None,
+    until: datetime | None = None,
+) -> Standing:
+    """Open a login in the oldest organization that lets the person in, or in that of `organization_id`.
+
+    It lasts `REFRESH_WINDOW`, or to `until` if that is sooner. Raises `AccountInactive` when none lets the person in.
+    """
+    let_in = user.memberships.filter(user__is_active=True, is_active=True, organization__is_active=True)
+    if organization_id is not None:
+        let_in = let_in.filter(organization_id=organization_id)
+    membership = let_in.order_by("id").first()
     if membership is None:
         raise AccountInactive
+    expires_at = now + settings.REFRESH_WINDOW
     session = Session.objects.create(
         user=user,
         organization_id=membership.organization_id,
         dialect=dialect,
-        expires_at=now + settings.REFRESH_WINDOW,
+        expires_at=expires_at if until is None else min(expires_at, until),
         last_seen_at=now,
         user_agent=_line(user_agent, 400),
         address=_line(address, 64),
     )
+    publish(LoginOpened(session.pk, user.pk, membership.organization_id, session.address, session.user_agent))
     role = Role(membership.role)
     actor = Actor(user.pk, membership.organization_id, role, ROLE_PERMISSIONS[role], user.email, session.pk)
     return Standing(actor, session.pk, session.expires_at, user.token_version)
@@ -63,6 +76,16 @@ def revoke(sessions: QuerySet[Session], *, reason: str, now: datetime) -> int:
     for session_id, user_id in ended:
         publish(SessionRevoked(session_id=session_id, user_id=user_id))
     return len(ended)
+
+
+def revoke_in(organization_id: UUID, user_ids: Iterable[UUID], *, reason: str, now: datetime) -> int:
+    """End every login that these people have in one organization; one of theirs in another is not that organization's to end.
+
+    A login that is being opened this very moment is not seen here. Its rights are read from the membership with each request.
+    """
+    return revoke(
+        Session.objects.filter(organization_id=organization_id, user_id__in=list(user_ids)), reason=reason, now=now
+    )
 
 
 def revoke_all(user_ids: Iterable[UUID], *, reason: str, now: datetime) -> int:

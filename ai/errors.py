@@ -31,6 +31,14 @@ class CustomModelExists(DomainError):
         )
 
 
+class AiRefused(DomainError):
+    """The provider understood and refused: its rules, its limits, or a request that it does not take."""
+
+    kind = Kind.INVALID
+    slug = "ai_refused"
+    sentence = "The AI service refused the request."
+
+
 class CustomModelRefused(DomainError):
     """The model's server understood and refused, or answered with something else than JSON."""
 
@@ -40,7 +48,7 @@ class CustomModelRefused(DomainError):
 
 
 class AiUnavailable(DomainError):
-    """The model does not answer in time; trying again later can help."""
+    """The model does not answer in time, or its provider refuses the key; `details.retry_after` is in seconds."""
 
     kind = Kind.UNAVAILABLE
     slug = "ai_unavailable"

@@ -1,5 +1,7 @@
 from django.apps import AppConfig
 
+from auterity.kernel.events import listen
+
 
 class ApiConfig(AppConfig):
     name = "api"
@@ -7,7 +9,12 @@ class ApiConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from accounts.events import SessionRevoked
         from api.base import forgotten_answers
+        from api.socket_tickets import forgotten_tickets
+        from api.socket_watch import on_session_revoked
         from executions.retention import also_forget
 
         also_forget("idempotency records", forgotten_answers)
+        also_forget("socket tickets", forgotten_tickets)
+        listen(SessionRevoked, on_session_revoked)

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable, Sequence
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ClassVar, Generic, TypeVar, cast
@@ -30,20 +33,36 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.errors import NotAuthenticated
-from accounts.tokens import authenticate_access
+from api import fields
 from api.dialect import DIALECTS, Dialect
+from api.later import Later, answer_later
 from api.models import IdempotencyRecord
 from api.parsers import JsonParser, JsonRenderer
-from api.problems import Crashed, IdempotencyMismatch, MalformedBody, NoSuchPath, as_domain_error
+from api.problems import (
+    Crashed,
+    IdempotencyMismatch,
+    MalformedBody,
+    NoSuchPath,
+    PreconditionFailed,
+    as_domain_error,
+)
 from api.schema import Operation, described_by, document
+from api.tokens import bearer_of
 from auterity.kernel.access import Actor
-from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput
+from auterity.kernel.errors import (
+    DomainError,
+    FieldProblem,
+    InvalidInput,
+    RevisionConflict,
+    TemporarilyUnavailable,
+)
 
 log = structlog.get_logger(__name__)
 
 _Body = TypeVar("_Body")
 
 IDEMPOTENCY_HOURS = 24
+_REVISION = re.compile(r'"(\d{1,18})(?:-[0-9a-f]+)?"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +74,8 @@ class Answer:
     headers: dict[str, str] | None = None
     sparse: bool = False  # leave out the keys that were not set
     media: str | None = None  # what an already written body (bytes) is; the view's renderer sends it as it stands
+    later: Callable[[Response], Later] | None = None  # what has to happen first, and how the response is finished then
+    revision: int | None = None  # the revision that the body shows, which `If-Match` may name when it is changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +92,8 @@ class BearerAuthentication(BaseAuthentication):
     """`Authorization: Bearer <access token>`; one query proves the login behind it."""
 
     def authenticate(self, request: Request) -> tuple[Actor, str] | None:
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token.strip():
-            return None
-        return authenticate_access(token.strip()), token.strip()
+        bearer = bearer_of(request._request)
+        return (bearer.actor(), bearer.token) if bearer is not None else None
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -96,6 +115,12 @@ class WordsRefusals(APIView):
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
         return self._answer_problem
+
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Response:
+        """Which methods there are is no secret: it is in the OpenAPI document."""
+        answer = HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+        del answer["Content-Type"]
+        return cast("Response", answer)  # Without a body there is nothing to render.
 
     def _answer_problem(self, error: Exception, context: dict[str, Any]) -> Response:
         problem = as_domain_error(error)
@@ -125,10 +150,19 @@ class DialectView(WordsRefusals):
             document(cls, cls.dialect, public=cls.public)
 
     def get_authenticators(self) -> list[BaseAuthentication]:
-        return [] if self.public else super().get_authenticators()
+        return [] if self._open else super().get_authenticators()
 
     def get_permissions(self) -> Any:
-        return [] if self.public else super().get_permissions()
+        return [] if self._open else super().get_permissions()
+
+    def shown(self, body: Any) -> Any:
+        """A successful answer as this client knows it. For a dialect whose editions differ."""
+        return body
+
+    @property
+    def _open(self) -> bool:
+        asked = self.request  # The OpenAPI generator asks without one.
+        return self.public or (asked is not None and asked.method == "OPTIONS")
 
 
 def operation(
@@ -140,6 +174,8 @@ def operation(
     query: type[BaseModel] | None = None,
     raises: Sequence[type[DomainError]] = (),
     creates: bool = False,
+    whole: bool = False,
+    conditional: bool = False,
     description: str = "",
     id: str = "",
 ) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
@@ -147,27 +183,39 @@ def operation(
 
     `creates` makes the method honour `Idempotency-Key`: the same key and body within 24 hours get the first answer.
     `raw_body` only documents the body; the method reads its bytes itself.
+    A GET that answers an object or a list takes `?fields=`, unless its answer makes sense `whole` only.
+    `conditional` documents `If-Match`; the method asks for it by `precondition`.
     `id` is the operation's name in the OpenAPI document, else made of the class and the verb.
     """
+
+    choosable = None if whole else fields.choosable(answers)
 
     def declare(method: Callable[..., Answer]) -> Callable[..., Response]:
         @wraps(method)
         def handle(view: DialectView, request: Request, **ids: Any) -> Response:
+            given = _query(request) if query is not None or choosable is not None else {}
             call = Call(
                 actor=cast("Actor", request.user),  # A public view's is None, and it does not look.
                 body=_body(request, body),
-                query=query.model_validate(_query(request)) if query is not None else None,
+                query=query.model_validate(given) if query is not None else None,
                 request=request,
             )
+            chosen = _chosen(view, request, choosable, given)
             key = request.headers.get("Idempotency-Key", "") if creates and isinstance(call.actor, Actor) else ""
             if key:
-                return _once(view, call, key, lambda: method(view, call, **ids))
-            response: Response = _respond(method(view, call, **ids))
+                response = _once(view, call, key, lambda: method(view, call, **ids))
+                return _shown(view, response, choosable, chosen)
+            answer = method(view, call, **ids)
+            response = _shown(view, _respond(answer), choosable, chosen)
+            if answer.later is not None:
+                answer_later(request._request, response, answer.later(response))
             return response
 
         about = described_by(method, description)
         tag = method.__module__.rpartition(".")[2]
-        declared = Operation(summary, about, answers, body or raw_body, query, raises, creates, id, tag)
+        declared = Operation(
+            summary, about, answers, body or raw_body, query, raises, creates, id, tag, choosable, conditional
+        )
         handle.operation = declared  # type: ignore[attr-defined]
         return handle
 
@@ -191,6 +239,44 @@ def _body(request: Request, model: type[BaseModel] | None) -> Any:
     return model.model_validate(request.data)
 
 
+def _chosen(
+    view: DialectView, request: Request, choosable: fields.Choosable | None, given: dict[str, str]
+) -> list[str] | None:
+    """The keys that `?fields=` asks for, by the names that this client knows; None for all."""
+    asked = given.get(fields.PARAMETER, "")
+    if choosable is None or not asked or request.method not in ("GET", "HEAD"):
+        return None
+    return fields.chosen(asked, view.shown(dict.fromkeys(choosable.names)))
+
+
+def _shown(view: DialectView, response: Any, choosable: fields.Choosable | None, chosen: list[str] | None) -> Response:
+    if isinstance(response, Response) and not isinstance(response.data, bytes):
+        response.data = view.shown(response.data)
+        if choosable is not None and chosen is not None and response.status_code == 200:
+            response.data = choosable.cut(response.data, chosen)
+    return cast("Response", response)
+
+
+@contextmanager
+def precondition(request: Request) -> Iterator[int | None]:
+    """The revision that `If-Match` names, for the change inside to insist on; None where any will do.
+
+    Raises `PreconditionFailed` where it names none of ours, and where the change inside raises `RevisionConflict`.
+    """
+    asked = request.headers.get("If-Match", "").strip()
+    if not asked or asked == "*":
+        yield None
+        return
+    # Of several the newest: revisions only rise, so no older one can be the stored one once the client has seen that.
+    known = [int(each[1]) for part in asked.split(",") if (each := _REVISION.fullmatch(part.strip()))]
+    if not known:
+        raise PreconditionFailed
+    try:
+        yield max(known)
+    except RevisionConflict as conflict:
+        raise PreconditionFailed(**conflict.details) from conflict
+
+
 def _respond(answer: Answer) -> Any:
     if isinstance(answer.body, HttpResponseBase):  # Bytes, which no renderer touches.
         return answer.body
@@ -199,7 +285,9 @@ def _respond(answer: Answer) -> Any:
         if isinstance(answer.body, BaseModel)
         else answer.body
     )
-    return Response(body, status=answer.status, headers=answer.headers, content_type=answer.media)
+    response = Response(body, status=answer.status, headers=answer.headers, content_type=answer.media)
+    response.revision = answer.revision  # type: ignore[attr-defined]  # For the ETag; see `api.caching`.
+    return response
 
 
 def _once(view: DialectView, call: Call[Any], key: str, act: Callable[[], Answer]) -> Response:
@@ -241,24 +329,25 @@ def forgotten_answers(organization_id: UUID, now: dt.datetime) -> QuerySet[Idemp
 
 def no_such_path(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's 404 handler: worded by the dialect whose prefix the path has."""
-    return _worded(request, NoSuchPath())
+    return said(request, NoSuchPath())
 
 
 def crashed(request: HttpRequest) -> HttpResponse:
-    """Django's 500 handler, for what broke outside a view."""
-    return _worded(request, Crashed())
+    """Django's 500 handler, for what broke outside a view. Called while the exception is handled."""
+    error = as_domain_error(broke) if isinstance(broke := sys.exc_info()[1], Exception) else None
+    return said(request, error if isinstance(error, TemporarilyUnavailable) else Crashed())
 
 
 def refused(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's 400 and 403 handler, such as for a host name that is not ours."""
-    return _worded(
+    return said(
         request, (as_domain_error(exception) if exception else None) or MalformedBody("The request was refused.")
     )
 
 
-def _worded(request: HttpRequest, error: DomainError) -> HttpResponse:
+def said(request: HttpRequest, error: DomainError) -> HttpResponse:
+    """A refusal outside a view, in the envelope of the dialect of the path's prefix and in the type that was asked for."""
     dialect = DIALECTS.of_path(request.path_info) or next(iter(DIALECTS))
     worded = dialect.word(request, error)
-    return HttpResponse(
-        orjson.dumps(worded.body), status=worded.status, headers=worded.headers, content_type="application/json"
-    )
+    media = request.get_preferred_type(list(dialect.media)) or dialect.media[0]
+    return HttpResponse(orjson.dumps(worded.body), status=worded.status, headers=worded.headers, content_type=media)

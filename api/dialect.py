@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from pydantic import BaseModel
 
+from api.throttling import Limits
 from auterity.kernel.errors import DomainError, Kind
 
 
@@ -42,9 +44,25 @@ class Header:
     default: str = ""
 
 
+def _as_it_is(request: HttpRequest, response: HttpResponseBase) -> None:
+    """For a dialect that adds no headers of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHeader:
+    """A header that every answer of a dialect may carry, and its JSON Schema."""
+
+    name: str
+    meaning: str
+    schema: Mapping[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """`slugs` are looked up before `kinds`; `say` builds the body in the dialect's envelope and edition.
+
+    `limits` are its rate limits. `dress` puts the headers of its own on any answer, whoever made it. `media` are the types that
+    its answers may have, the usual one first.
 
     For the OpenAPI document: `error_body` is the envelope's shape, `codes` what a wording's name is on the wire by default.
     """
@@ -58,6 +76,10 @@ class Dialect:
     error_body: type[BaseModel]
     codes: Mapping[str, str] = field(default_factory=dict)
     headers: tuple[Header, ...] = ()
+    limits: Limits = field(default_factory=Limits)
+    dress: Callable[[HttpRequest, HttpResponseBase], None] = _as_it_is
+    media: tuple[str, ...] = ("application/json",)
+    answer_headers: tuple[AnswerHeader, ...] = ()
 
     def wording(self, error: DomainError | type[DomainError]) -> Wording:
         return self.slugs.get(error.slug) or self.kinds[error.kind]

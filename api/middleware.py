@@ -1,32 +1,110 @@
-"""What every request passes: an id for the trail, and paths that work with and without a trailing slash."""
+"""What every request and every answer passes: an id for the trail, the client's address, limits, and what browsers are told."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import uuid
 from collections.abc import Callable
+from typing import Final
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import get_resolver
 
-from api.dialect import DIALECTS
+from api.base import said
+from api.dialect import DIALECTS, Dialect
+from api.throttling import AREAS, Area, refusal, take, tell
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_API_PAGES = "default-src 'self'"
+# 003, "Security Headers": on every answer of every kind. A page that says something stricter or wider keeps it.
+SECURITY: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-XSS-Protection": "1; mode=block",
+    "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+    "Referrer-Policy": "same-origin",
+}
+# The operators' site: Alpine.js evaluates the expressions in its attributes, and charts are styled as they are drawn.
+OPERATORS_POLICY: Final = (
+    "default-src 'self'; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'; object-src 'none'"
+)
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 
-class RequestIdMiddleware:
-    """Takes the caller's X-Request-ID when it is 8 to 64 of A-Z, a-z, 0-9 and -, else makes one (`cross.yaml`, errors)."""
+class EdgeMiddleware:
+    """The outermost of ours.
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    Takes the caller's X-Request-ID when it is 8 to 64 of A-Z, a-z, 0-9 and -, else makes one (cross.yaml, errors). Paths work
+    with and without a trailing slash. REMOTE_ADDR is the client's from here on, also behind proxies of ours.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
+        _ = get_resolver().url_patterns  # Dialects and areas are known from here on.
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get("X-Request-ID", "")
         request_id = given if _GOOD_ID.fullmatch(given) else str(uuid.uuid4())
         request.request_id = request_id  # type: ignore[attr-defined]
-        if DIALECTS.of_path(request.path_info) is not None:
+        request.META["REMOTE_ADDR"] = client_address(request)
+        dialect = DIALECTS.of_path(request.path_info)
+        if dialect is not None:
             request.path_info = request.path_info.rstrip("/") or "/"
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self._get_response(request)
         response["X-Request-ID"] = request_id
+        for name, value in SECURITY.items():
+            response.headers.setdefault(name, value)
+        of_operators = request.path_info == "/admin" or request.path_info.startswith("/admin/")
+        response.headers.setdefault("Content-Security-Policy", OPERATORS_POLICY if of_operators else _API_PAGES)
+        if dialect is not None:
+            dialect.dress(request, response)
         return response
+
+
+class LimitsMiddleware:
+    """Rate limits (cross.yaml, rate_limits), by the rules of the dialect or the pages that the path belongs to."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not settings.RATE_LIMITS:
+            return self._get_response(request)
+        place: Dialect | Area | None = DIALECTS.of_path(request.path_info) or AREAS.of_path(request.path_info)
+        taken = take(place.limits, request) if place is not None else None
+        if place is None or taken is None:
+            return self._get_response(request)
+        if taken.allowed:
+            response = self._get_response(request)
+        else:
+            refuse = place.refuse if isinstance(place, Area) else said
+            response = refuse(request, refusal(taken))
+            response["Retry-After"] = str(taken.retry_after)
+            response["Cache-Control"] = "no-store"
+        tell(response, taken)
+        return response
+
+
+def client_address(request: HttpRequest) -> str:
+    """The peer's address; behind trusted proxies, the one that the outermost of them saw. What others add is not believed."""
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    listed = [each.strip() for each in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if each.strip()]
+    proxies = settings.TRUSTED_PROXIES
+    if not proxies or not listed:
+        return peer
+    seen = listed[-min(proxies, len(listed))]
+    if seen.startswith("["):  # [IPv6]:port
+        seen = seen[1:].partition("]")[0]
+    elif seen.count(":") == 1:  # IPv4:port
+        seen = seen.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(seen))
+    except ValueError:
+        return peer

@@ -1,4 +1,4 @@
-"""What the API itself remembers: the first answer to each Idempotency-Key."""
+"""What the API itself remembers: the first answer to each Idempotency-Key, and tickets for sockets that nobody used yet."""
 
 from __future__ import annotations
 
@@ -24,3 +24,20 @@ class IdempotencyRecord(TenantOwned, Identified):
 
     def __str__(self) -> str:
         return f"{self.endpoint} {self.key}"
+
+
+class SocketTicket(TenantOwned, Identified):
+    """A one-time ticket for one socket. Only its digest is kept; using it deletes the row."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    session_id = models.UUIDField()
+    path = models.CharField(max_length=300)
+    expires_at = models.DateTimeField()
+    access_until = models.DateTimeField(help_text="When the access token that bought it ends, and so the socket.")
+
+    class Meta:
+        db_table = "socket_tickets"
+        default_manager_name = "unscoped"
+
+    def __str__(self) -> str:
+        return self.path

@@ -53,7 +53,7 @@ class YamlParser(BaseParser):
 
 
 def read_json(raw: bytes) -> Any:
-    """Parse untrusted JSON. Raises `MalformedBody` saying where it breaks."""
+    """Parse untrusted JSON. Raises `MalformedBody` saying where it breaks, `BodyTooLarge` when it is too deep."""
     try:
         orjson.loads(raw)  # Refuses what is not UTF-8, lone surrogates, NaN and nesting that would exhaust the stack.
         value = json.loads(raw, object_pairs_hook=_unique)
@@ -65,7 +65,7 @@ def read_json(raw: bytes) -> Any:
     except (TypeError, ValueError, RecursionError) as error:
         raise MalformedBody(f"The request body cannot be read: {error}.") from error
     if _too_deep(value):
-        raise MalformedBody(f"The request body is nested deeper than {MAX_DEPTH} levels.")
+        raise BodyTooLarge(f"The request body is nested deeper than {MAX_DEPTH} levels.")
     if b"\\u0000" in raw and _holds_nul(value):
         raise MalformedBody("The request body holds a NUL character.")
     return value

@@ -12,6 +12,7 @@ from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
+from django.http.multipartparser import MultiPartParserError
 from pydantic import ValidationError
 from rest_framework import exceptions as rest
 
@@ -62,6 +63,24 @@ class UnknownEdition(DomainError):
     sentence = "This API version is not known."
 
 
+class RateLimited(DomainError):
+    """`retry_after` in whole seconds; `limit` requests a `window` of seconds."""
+
+    kind = Kind.LIMITED
+    slug = "rate_limited"
+    sentence = "Too many requests. Please wait before you send the next one."
+
+
+class PreconditionFailed(DomainError):
+    """`If-Match` names another revision than the stored one."""
+
+    kind = Kind.CONFLICT
+    slug = "precondition_failed"
+    sentence = (
+        "This was changed since you read it: If-Match names another revision. Read it again, then repeat your change."
+    )
+
+
 class IdempotencyMismatch(DomainError):
     kind = Kind.CONFLICT
     slug = "idempotency_mismatch"
@@ -87,6 +106,7 @@ _BY_REST_TYPE: Mapping[type[Exception], type[DomainError]] = {
     rest.UnsupportedMediaType: UnsupportedMediaType,
     Http404: NoSuchPath,
     DjangoPermissionDenied: PermissionDenied,
+    MultiPartParserError: MalformedBody,
     RequestDataTooBig: BodyTooLarge,
     SuspiciousOperation: MalformedBody,
     OperationalError: TemporarilyUnavailable,

@@ -1,67 +1,40 @@
-"""What every socket does: who is it, may they, subscribe, snapshot, replay, then live (`websockets.yaml`, common).
+"""A socket that follows a stream: subscribe, snapshot, replay, then live (`websockets.yaml`, sequence and snapshot).
 
-The handshake is always accepted before a refusal, so that a browser sees the close code. Subscribing comes before reading the
-snapshot, and frames already covered by it are dropped: nothing can fall between.
+Subscribing comes before reading the snapshot, and frames already covered by it are dropped: nothing can fall between.
 """
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import uuid
 from collections import deque
-from collections.abc import Coroutine
-from functools import partial
-from typing import Any
-from urllib.parse import parse_qs
+from collections.abc import Hashable
+from typing import Any, ClassVar
 
-import orjson
-import structlog
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import re_path
 
-from accounts.tokens import authenticate_access, authenticate_session
-from api.frames import (
-    AWAY,
-    CRASHED,
-    FORBIDDEN,
-    MALFORMED,
-    NOT_AUTHENTICATED,
-    NOT_FOUND,
-    TOO_SLOW,
-    Refusal,
-    error_frame,
-    expiry_of,
-    now,
-    refusal_of,
-    whole_number,
-    written,
-)
-from api.problems import Crashed, as_domain_error
+from api.frames import data_frame, error_fields, flat_frame, text_of, whole_number
+from api.socket_codes import NOT_FOUND, TOO_SLOW
+from api.socket_connection import Connection
+from api.socket_outbox import Outbox
+from api.socket_shared import SHARED_FACTS, SHARED_FRAMES
+from api.socket_watch import in_thread
 from auterity.kernel.access import Actor
 from auterity.kernel.live import LIVE, Fact
 
-log = structlog.get_logger(__name__)
-
-SUBPROTOCOL = "auterity.v1"
-FIRST_FRAME_SECONDS = 10.0
-RECHECK_SECONDS = 5.0
-EXPIRY_NOTICE_SECONDS = 60.0
 LINGER_SECONDS = 30.0
-QUEUE_LIMIT = 256
-MAX_FRAME_BYTES = 64 * 1024
-BAD_FRAMES = 10
-
-# Not on the one thread that Channels keeps for all sockets: a long snapshot would hold up everybody else's frames.
-in_thread = partial(database_sync_to_async, thread_sensitive=False)
+EARLY_FACTS = 256  # kept while the snapshot is read; the database has what is more
 
 
-class StreamConsumer(AsyncWebsocketConsumer):
-    """A socket that follows one stream. A dialect's consumer says which topic, what the snapshot is, and how a fact is shown."""
+class StreamConsumer(Connection):
+    """A socket that follows one stream. A dialect's consumer says which topic, what the snapshot is, and how a fact is shown.
 
-    actor: Actor | None = None
-    _closed = False
+    A fact with a `seq` is durable and comes in order, without gaps: what was lost on the way is read with `missed`. A fact
+    without one is shown as it comes; of those with the same `key_of` the latest replaces the others, at most four a second.
+    """
+
+    same_for_all: ClassVar[bool] = False  # a fact is the same frame for every subscriber: it is written once a process
 
     # -- what a subclass says ------------------------------------------------------------------------------------------
 
@@ -82,120 +55,56 @@ class StreamConsumer(AsyncWebsocketConsumer):
     def is_last(self, fact: Fact) -> bool:
         raise NotImplementedError
 
-    def error_frame(self, code: str, message: str, about: Any = None, *, retryable: bool = False) -> dict[str, Any]:
-        return error_frame(code, message, about, retryable=retryable, request_id=self._id)
+    def key_of(self, fact: Fact) -> Hashable | None:
+        """For a fact without a sequence number: what it is the latest of, or None when each one counts."""
+        return None
 
-    # -- the socket ----------------------------------------------------------------------------------------------------
+    def object_id(self) -> Hashable | None:
+        """The object this socket follows, by which `heads` knows it. None: `missed` is asked for each socket by itself."""
+        return None
 
-    async def connect(self) -> None:
-        self._id = str(uuid.uuid4())
-        self._seq = 0
-        self._bad_frames = 0
-        self._pending: deque[Fact] | None = deque()
-        self._outgoing: asyncio.Queue[Fact] = asyncio.Queue(QUEUE_LIMIT)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._expiry: asyncio.Task[None] | None = None
-        query = parse_qs(self.scope["query_string"].decode("latin-1"))
-        self._query = {name: values[-1] for name, values in query.items()}
-        offered = self.scope.get("subprotocols", [])
-        await self.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        token = self._handshake_token(offered)
-        if token is None:
-            self._begin(self._expect_first_frame())
-            return
-        await self._guarded(self._enter(token, self._query.get("last_seq")))
+    @classmethod
+    def heads(cls, ids: list[Any]) -> dict[Any, int] | None:
+        """For all sockets of this class together, in one query: the newest sequence number of each of these objects, without
+        those that were deleted. None: this class cannot tell."""
+        return None
 
-    async def disconnect(self, code: int) -> None:
-        self._closed = True
-        for task in [*self._tasks, self._expiry]:
-            if task is not None:
-                task.cancel()
-        if self.actor is not None:
-            await LIVE.unwatch(self.topic(), self._on_fact)
-
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        if self._closed:
-            return
-        if bytes_data is not None:
-            await self._close(1003)
-        elif text_data is None or len(text_data.encode()) > MAX_FRAME_BYTES:
-            await self._close(1009)
-        else:
-            await self._guarded(self._handle(text_data))
-
-    async def _handle(self, text: str) -> None:
-        try:
-            message = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            await self._complain("INVALID_JSON", "A frame is one JSON object.")
-            return
-        if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-            await self._complain("INVALID_MESSAGE", "A frame is a JSON object with a type.")
-        elif message["type"] == "auth":
-            await self._authenticate_again(message)
-        elif self.actor is None:
-            raise Refusal("NOT_AUTHENTICATED", NOT_AUTHENTICATED, "Send {type: auth, token} first.")
-        elif message["type"] == "ping":
-            await self._send({"type": "pong", **({"id": message["id"]} if "id" in message else {}), "timestamp": now()})
-        elif message["type"] == "resume":
-            await self._replay(self.actor, message.get("last_seq"))
-        else:
-            known = f"This socket knows auth, ping and resume, not '{message['type'][:40]}'."
-            await self._complain("UNKNOWN_TYPE", known, message.get("id"))
-
-    # -- entering --------------------------------------------------------------------------------------------------------
-
-    def _handshake_token(self, offered: list[str]) -> str | None:
-        """Header, then subprotocol, then query; the first one that is there counts."""
-        for name, value in self.scope["headers"]:
-            if name == b"authorization" and value[:7].lower() == b"bearer ":
-                return str(value[7:].decode("latin-1")).strip()
-        for each in offered:
-            if each.startswith("bearer."):
-                return str(each.removeprefix("bearer."))
-        return self._query.get("token")
-
-    async def _expect_first_frame(self) -> None:
-        await asyncio.sleep(FIRST_FRAME_SECONDS)
-        if self.actor is None:
-            said = "No auth frame came in time."
-            raise Refusal("NOT_AUTHENTICATED", NOT_AUTHENTICATED, said, reason="auth_timeout")
-
-    async def _authenticate_again(self, message: dict[str, Any]) -> None:
-        token = message.get("token")
-        if not isinstance(token, str):
-            raise Refusal("NOT_AUTHENTICATED", NOT_AUTHENTICATED, "auth needs a token.")
-        if self.actor is None:
-            await self._enter(token, message.get("last_seq", self._query.get("last_seq")), greet=True)
-            return
-        actor = await in_thread(authenticate_access)(token)
-        if (actor.user_id, actor.organization_id) != (self.actor.user_id, self.actor.organization_id):
-            raise Refusal("FORBIDDEN", FORBIDDEN, "A socket stays with the user and the organization that opened it.")
-        self.actor = actor
-        self._expire(expiry_of(token))
-        await self._greet(actor, token)
-
-    async def _enter(self, token: str, last_seq: Any, *, greet: bool = False) -> None:
-        actor = await in_thread(authenticate_access)(token)
+    async def follow(self) -> None:
+        """Begin to hear facts. `self.actor` is known."""
         await LIVE.watch(self.topic(), self._on_fact)
-        self.actor = actor
-        if greet:
-            await self._greet(actor, token)
+
+    async def unfollow(self) -> None:
+        await LIVE.unwatch(self.topic(), self._on_fact)
+
+    # -- coming and going ------------------------------------------------------------------------------------------------
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._seq = 0
+        self._head: int | None = None
+        self._early: deque[Fact] | None = deque(maxlen=EARLY_FACTS)
+        self._outbox = Outbox()
+        self._turn = asyncio.Lock()
+        self._followed = False
+
+    async def admitted(self, actor: Actor, last_seq: Any) -> None:
+        self._followed = True
+        await self.follow()
         ended = await self._show(actor)
         if last_seq is not None:
-            await self._replay(actor, last_seq)
-        early, self._pending = self._pending or deque(), None
+            await self.resumed(actor, last_seq)
+        early, self._early = self._early or deque(), None
+        if len(early) == EARLY_FACTS:
+            self._outbox.look()
         for fact in early:
             self._enqueue(fact)
-        self._expire(expiry_of(token))
         self._begin(self._send_live())
-        self._begin(self._recheck())
         if ended:
             self._begin(self._close_soon())
 
-    async def _greet(self, actor: Actor, token: str) -> None:
-        about = {"user_id": str(actor.user_id), "expires_at": written(expiry_of(token)), "session": self._id}
-        await self._send({"type": "auth_ok", **about, "timestamp": now()})
+    async def left(self, actor: Actor) -> None:
+        if self._followed:
+            await self.unfollow()
 
     async def _show(self, actor: Actor) -> bool:
         """Send the snapshot. Whether the stream has ended."""
@@ -205,125 +114,112 @@ class StreamConsumer(AsyncWebsocketConsumer):
         self._seq = max(self._seq, covered)
         return ended
 
-    async def _replay(self, actor: Actor, last_seq: Any) -> None:
-        """What the client missed, up to what the snapshot or the live stream has covered since."""
+    async def resumed(self, actor: Actor, last_seq: Any) -> None:
+        """What the client missed, up to what the snapshot or the live stream has covered since. Live frames wait."""
         after = whole_number(last_seq)
         if after is None:
             await self._complain("INVALID_MESSAGE", "last_seq is a whole number from 0.")
             return
-        if after > self._seq:
-            said = f"The stream has come to {self._seq}; here is the snapshot."
-            await self._send(self.error_frame("SEQ_UNAVAILABLE", said))
-            await self._show(actor)
-            return
-        while after < self._seq:
-            facts = [each for each in await in_thread(self.missed)(actor, after) if each["seq"] <= self._seq]
-            if not facts:
-                break
-            for fact in facts:
-                await self._send(self.frame(fact))
-                after = fact["seq"]
-        await self._send({"type": "replay_done", "seq": self._seq, "timestamp": now()})
+        async with self._turn:
+            if after > self._seq:
+                await self._begin_anew(actor, f"The stream has come to {self._seq}; here is the snapshot.")
+                return
+            while after < self._seq and not self._closed:
+                facts = [each for each in await self._missed(actor, after) if each["seq"] <= self._seq]
+                if not facts or facts[0]["seq"] != after + 1:
+                    await self._begin_anew(actor, f"Frame {after + 1} is no longer kept; here is the snapshot.")
+                    return
+                for fact in facts:
+                    await self._show_fact(fact)
+                    after = fact["seq"]
+            await self._send(self.own_frame("replay_done", {"seq": self._seq}))
+
+    async def _begin_anew(self, actor: Actor, why: str) -> None:
+        await self._send(self.error_frame("SEQ_UNAVAILABLE", why))
+        await self._show(actor)
 
     # -- following ---------------------------------------------------------------------------------------------------------
 
     def _on_fact(self, fact: Fact) -> None:
         """Called on the event loop by the live bus."""
-        if self._pending is not None:
-            self._pending.append(fact)
+        if self._early is not None:
+            self._early.append(fact)
         else:
             self._enqueue(fact)
 
     def _enqueue(self, fact: Fact) -> None:
-        try:
-            self._outgoing.put_nowait(fact)
-        except asyncio.QueueFull:
-            self._begin(self._close(TOO_SLOW))
+        seq = fact.get("seq")
+        if self._closed or (seq is not None and seq <= self._seq):
+            return
+        key = self.key_of(fact) if seq is None else None
+        if key is not None:
+            self._outbox.replace(key, fact)
+        elif not self._outbox.put(fact):
+            self._begin(self._close(TOO_SLOW, "too_slow"))
 
     async def _send_live(self) -> None:
         """Send in order. A gap means a fact was lost on the way: the database fills it."""
-        while True:
-            try:
-                fact: Fact | None = await asyncio.wait_for(self._outgoing.get(), timeout=RECHECK_SECONDS)
-            except TimeoutError:
-                fact = None
-            if fact is not None and fact["seq"] <= self._seq:
-                continue
-            if fact is None or fact["seq"] > self._seq + 1:
-                assert self.actor is not None, "only started once the caller is known"  # noqa: S101  States a fact to the type checker.
-                facts = await in_thread(self.missed)(self.actor, self._seq)
-            else:
-                facts = [fact]
+        while not self._closed:
+            fact = await self._outbox.get()
+            async with self._turn:
+                seq = self._head if fact is None else fact.get("seq")
+                if fact is None and (seq is None or seq > self._seq):
+                    await self._catch_up()
+                elif fact is not None and seq is None:
+                    await self._show_fact(fact)
+                elif fact is not None and seq is not None:
+                    if seq > self._seq + 1:
+                        await self._catch_up()
+                    if seq == self._seq + 1:
+                        await self._advance(fact)
+
+    async def _catch_up(self) -> None:
+        while self.actor is not None and not self._closed:
+            facts = await self._missed(self.actor, self._seq)
+            if not facts:
+                return
             for each in facts:
-                self._seq = each["seq"]
-                await self._send(self.frame(each))
-                if self.is_last(each):
-                    self._begin(self._close_soon())
+                await self._advance(each)
 
-    async def _recheck(self) -> None:
-        """Rights are read again every few seconds: a logout or a lost role closes the socket."""
-        while True:
-            await asyncio.sleep(RECHECK_SECONDS)
-            if self.actor is not None and self.actor.session_id is not None:
-                self.actor = await in_thread(authenticate_session)(self.actor.session_id)
+    async def _advance(self, fact: Fact) -> None:
+        self._seq = fact["seq"]
+        await self._show_fact(fact)
+        if self.is_last(fact):
+            self._begin(self._close_soon())
 
-    def _expire(self, expires_at: dt.datetime) -> None:
-        """Hold the socket to the token's time; a new token starts it anew."""
-        if self._expiry is not None:
-            self._expiry.cancel()
-        self._expiry = asyncio.create_task(self._guarded(self._await_expiry(expires_at)))
+    async def _show_fact(self, fact: Fact) -> None:
+        if not self.same_for_all or fact.get("seq") is None:
+            await self._send(self.frame(fact))
+            return
+        key = (type(self), self.topic(), fact["seq"])
+        await self._write(SHARED_FRAMES.text(key, lambda: text_of(self.frame(fact))))
 
-    async def _await_expiry(self, expires_at: dt.datetime) -> None:
-        left = (expires_at - dt.datetime.now(dt.UTC)).total_seconds()
-        await asyncio.sleep(max(0.0, left - EXPIRY_NOTICE_SECONDS))
-        await self._send({"type": "auth_expiring", "expires_at": written(expires_at), "timestamp": now()})
-        await asyncio.sleep(max(0.0, min(left, EXPIRY_NOTICE_SECONDS)))
-        raise Refusal("TOKEN_EXPIRED", NOT_AUTHENTICATED, "The token has expired.")
+    async def _missed(self, actor: Actor, seq: int) -> list[Fact]:
+        if not self.same_for_all:
+            return await in_thread(self.missed)(actor, seq)
+        key = (type(self), self.topic(), seq)
+        return await SHARED_FACTS.once(key, lambda: in_thread(self.missed)(actor, seq))
+
+    def look(self, head: int | None) -> None:
+        """What the watch found: how far the stream has come, or None when it cannot tell."""
+        if self._early is None and (head is None or head > self._seq):
+            self._head = head
+            self._outbox.look()
 
     async def _close_soon(self) -> None:
         await asyncio.sleep(LINGER_SECONDS)
-        await self._close(1000)
+        await self._close(1000, "ended")
 
-    # -- saying ------------------------------------------------------------------------------------------------------------
 
-    def _begin(self, action: Coroutine[Any, Any, None]) -> None:
-        self._tasks.append(asyncio.create_task(self._guarded(action)))
+class DataShape:
+    """For a socket that speaks 001: what is common stands inside `data`, and is read from there and from the top level."""
 
-    async def _guarded(self, action: Coroutine[Any, Any, None]) -> None:
-        """Whatever goes wrong closes the socket and says so: none may stay open that follows nothing or is not rechecked."""
-        try:
-            await action
-        except Refusal as refusal:
-            await self._refuse(refusal)
-        except Exception as error:
-            problem = as_domain_error(error)
-            if problem is None:
-                log.exception("socket_crashed", path=self.scope.get("path", ""))
-            await self._refuse(refusal_of(problem or Crashed()))
+    def own_frame(self, kind: str, about: dict[str, Any]) -> dict[str, Any]:
+        return data_frame(kind, about)
 
-    async def _refuse(self, refusal: Refusal) -> None:
-        retryable = refusal.close in (CRASHED, AWAY)
-        await self._send(self.error_frame(refusal.code, refusal.message, retryable=retryable))
-        await self._close(refusal.close, refusal.reason)
-
-    async def _complain(self, code: str, message: str, about: Any = None) -> None:
-        self._bad_frames += 1
-        if self._bad_frames >= BAD_FRAMES:
-            raise Refusal(code, MALFORMED, "Too many frames that could not be read.")
-        await self._send(self.error_frame(code, message, about))
-
-    async def _send(self, frame: dict[str, Any]) -> None:
-        if self._closed:
-            return
-        try:
-            await self.send(text_data=orjson.dumps(frame).decode())
-        except OSError:
-            self._closed = True  # The peer is gone; its disconnect is on the way.
-
-    async def _close(self, code: int, reason: str = "") -> None:
-        if not self._closed:
-            self._closed = True
-            await self.close(code, reason)
+    def word(self, message: dict[str, Any], name: str, default: Any = None) -> Any:
+        inside = message.get("data")
+        return message.get(name, inside.get(name, default) if isinstance(inside, dict) else default)
 
 
 class NoSuchSocket(AsyncWebsocketConsumer):
@@ -331,10 +227,10 @@ class NoSuchSocket(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         await self.accept()
-        said = error_frame(
+        fields = error_fields(
             "NOT_FOUND", "There is no socket at this address.", retryable=False, request_id=str(uuid.uuid4())
         )
-        await self.send(text_data=orjson.dumps(said).decode())
+        await self.send(text_data=text_of(flat_frame("error", fields)))
         await self.close(NOT_FOUND, "not_found")
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts.quotas import MEBIBYTE
 from artefacts.errors import FileDamaged, FileNotFound
 from artefacts.models import Artefact, Purpose, RetentionRules, StorageUse
 from artefacts.storage import pieces_of, storage
@@ -112,6 +113,11 @@ def storage_use(organization_id: UUID) -> StorageUse:
     """What an organization's files take."""
     found: StorageUse | None = StorageUse.objects.of(organization_id).first()
     return found or StorageUse(organization_id=organization_id)
+
+
+def stored_mebibytes(organization_id: UUID) -> float:
+    """The same in the unit of the quota."""
+    return storage_use(organization_id).bytes / MEBIBYTE
 
 
 def retention(*, actor: Actor) -> RetentionRules:

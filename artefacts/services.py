@@ -19,6 +19,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from accounts import quotas
+from accounts.limits import Counter
+from accounts.quotas import MEBIBYTE
 from artefacts import kinds, selectors
 from artefacts.errors import FileTooLarge, StorageFull
 from artefacts.models import Artefact, Purpose, RetentionRules, StorageUse
@@ -155,11 +158,12 @@ def forget_orphans(*, limit: int, now: dt.datetime | None = None) -> int:
 
 
 def check_room(organization_id: UUID, size: int) -> None:
-    """Raises `StorageFull` where this many bytes more would be too many; the count itself decides when they are stored."""
+    """Raises `StorageFull` or `QuotaExceeded` where so many bytes more do not fit; storing them counts again."""
     most = settings.ARTEFACTS["max_organization_bytes"]
     used = selectors.storage_use(organization_id).bytes
     if used + size > most:
         raise _full(most, used)
+    _check_quota(used, size, _quota(organization_id))
 
 
 def set_retention(
@@ -259,13 +263,34 @@ def _earlier(made: Artefact) -> Artefact | None:
 def _count(organization_id: UUID, *, size: int, files: int) -> None:
     """Add to what the organization takes, unless that is too much. One guarded UPDATE: of any number at once none slips by."""
     most = settings.ARTEFACTS["max_organization_bytes"]
+    quota = _quota(organization_id) if size > 0 else None
+    bound = most if quota is None else min(most, quota * MEBIBYTE)
     rows = StorageUse.objects.of(organization_id)
     StorageUse.objects.of(organization_id).bulk_create(
         [StorageUse(organization_id=organization_id)], ignore_conflicts=True
     )
-    fitting = rows.filter(bytes__lte=most - size) if size > 0 else rows
+    fitting = rows.filter(bytes__lte=bound - size) if size > 0 else rows
     if not fitting.update(bytes=F("bytes") + size, files=F("files") + files):
-        raise _full(most, selectors.storage_use(organization_id).bytes)
+        check_room(organization_id, size)
+        raise _full(bound, selectors.storage_use(organization_id).bytes)  # Somebody made room this very moment.
+    if quota is not None:
+        now = selectors.stored_mebibytes(organization_id)
+        quotas.note_level(
+            organization_id=organization_id,
+            level=Counter.STORAGE_MB,
+            before=now - size / MEBIBYTE,
+            after=now,
+            limit=quota,
+        )
+
+
+def _quota(organization_id: UUID) -> int | None:
+    """Mebibytes that the organization's own limit allows; None: no limit."""
+    return quotas.limits_of(organization_id).storage_mb
+
+
+def _check_quota(used: int, size: int, quota: int | None) -> None:
+    quotas.check_level(level=Counter.STORAGE_MB, before=used / MEBIBYTE, after=(used + size) / MEBIBYTE, limit=quota)
 
 
 def _full(most: int, used: int) -> StorageFull:

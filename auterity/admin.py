@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.models import LogEntry
@@ -13,16 +14,18 @@ from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from accounts import markup
-from accounts.operators import RecordAdmin, first_id_of
+from accounts.operators import RecordAdmin
 from executions.everywhere import failed_since, live_counts, oldest_due_seconds
-from integrations.models import DeliveryStatus, WebhookDelivery
+from integrations.models import WebhookDelivery
+from integrations.selectors import given_up_since
+from monitoring.troubles import Trouble, wrong_now
 
 FAILED_WITHIN = dt.timedelta(days=7)
-GIVEN_UP_WITHIN = dt.timedelta(days=3)  # Retries end within a day and a half of the message.
 LATE_SECONDS = 10.0
 
 admin.site.site_header = "Auterity"
@@ -67,6 +70,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     return {
         **context,
         "figures": figures(now),
+        "troubles": _troubles(),
         "failed": markup.table(("Execution", "Workflow", "Organization", "Status", "Ended", "Error"), rows)
         if rows
         else "",
@@ -74,16 +78,26 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _troubles() -> SafeString | str:
+    """What is wrong now, and where it is mended."""
+    rows = [(markup.state(each.severity), each.what, markup.moment(each.since), _mending(each)) for each in wrong_now()]
+    return markup.table(("", "What is wrong", "Since", "Where it is mended"), rows) if rows else ""
+
+
+def _mending(trouble: Trouble) -> SafeString | str:
+    if not trouble.page:
+        return markup.NOTHING
+    address = reverse(f"admin:{trouble.page}", args=[] if trouble.key is None else [trouble.key])
+    query = f"?{urlencode(trouble.filters)}" if trouble.filters else ""
+    return format_html('<a class="op-link" href="{}{}">{}</a>', address, query, trouble.mend)
+
+
 def figures(now: dt.datetime) -> list[Figure]:
     """Each through an index, so that the page opens at once whatever the tables hold."""
     live, late = live_counts(), oldest_due_seconds()
     failed = failed_since(now - FAILED_WITHIN).filter(completed_at__gte=now - dt.timedelta(hours=1)).count()
     retried = WebhookDelivery.unscoped.filter(due_at__isnull=False, attempts__gt=0).count()
-    given_up = WebhookDelivery.unscoped.filter(
-        id__gte=first_id_of(now - GIVEN_UP_WITHIN),
-        status=DeliveryStatus.FAILED,
-        updated_at__gte=now - dt.timedelta(days=1),
-    ).count()
+    given_up = given_up_since(now - dt.timedelta(days=1)).count()
     runs, deliveries = (
         reverse("admin:executions_execution_changelist"),
         reverse("admin:integrations_webhookdelivery_changelist"),

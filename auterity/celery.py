@@ -16,6 +16,8 @@ if (
 ):  # Celery's command line imports this first; Django's own start-up comes here with models ready.
     django.setup()
 
+from auterity.kernel.memory import settle_in
+from auterity.kernel.ticks import TICKS
 from executions.hints import HINTS
 from executions.runner import Runner
 
@@ -28,13 +30,16 @@ _running: list[Runner] = []
 
 @worker_ready.connect
 def _start_runner(**_about: object) -> None:
+    settle_in()
     runner = Runner()
     HINTS.use(runner)
     runner.start()
     _running.append(runner)
+    TICKS.start()
 
 
 @worker_shutting_down.connect
 def _stop_runner(**_about: object) -> None:
     while _running:
         _running.pop().stop()
+    TICKS.stop()

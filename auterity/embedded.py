@@ -8,6 +8,8 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.conf import settings
 
+from auterity.kernel.memory import settle_in
+from auterity.kernel.ticks import TICKS
 from executions.hints import HINTS
 from executions.runner import Runner
 
@@ -39,12 +41,15 @@ def with_lifespan(app: App) -> App:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                settle_in()
+                TICKS.start()
                 if settings.EMBEDDED:
                     runner = await sync_to_async(start_runner)()
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 if runner is not None:
                     await sync_to_async(stop_runner)(runner)
+                await sync_to_async(TICKS.stop)()
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 

@@ -10,6 +10,8 @@ import environ
 
 _read = environ.Env()
 
+_OFF = ("off", "false", "no", "0")  # Whatever else is said leaves on what protects.
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -19,6 +21,7 @@ class Environment:
 
     data_dir: Path  # AUTERITY_DATA_DIR: where the embedded mode keeps its database, outbox and keys
     secret_key: str  # AUTERITY_SECRET_KEY: signs sessions and tokens; made and kept in data_dir when not said
+    vault_keys: list[str]  # AUTERITY_VAULT_KEYS: comma list, newest first: what stored credentials are protected by
     debug: bool  # AUTERITY_DEBUG
     allowed_hosts: list[str]  # AUTERITY_ALLOWED_HOSTS: comma list
     public_url: str  # AUTERITY_PUBLIC_URL: how browsers reach this server, for links in mails
@@ -36,6 +39,9 @@ class Environment:
     sqlite_dir: str  # AUTERITY_SQLITE_DIR: the folder whose SQLite files connections may open; empty = none may
     egress_allow: list[str]  # AUTERITY_EGRESS_ALLOW: hosts or networks that outgoing calls may reach although private
     cors_origins: list[str]  # AUTERITY_CORS_ORIGINS: browser origins that may call the API
+    rate_limits: bool  # AUTERITY_RATE_LIMITS: "off" turns rate limits off
+    trusted_proxies: int  # AUTERITY_TRUSTED_PROXIES: how many proxies of yours stand before the server; 0 = none
+    default_version: str  # AUTERITY_DEFAULT_VERSION: the API's edition for requests that name none
 
 
 def read() -> Environment:
@@ -44,6 +50,7 @@ def read() -> Environment:
     return Environment(
         data_dir=data_dir,
         secret_key=_read.str("AUTERITY_SECRET_KEY", "") or _kept_secret(data_dir),
+        vault_keys=[each for each in _read.list("AUTERITY_VAULT_KEYS", default=[]) if each],
         debug=_read.bool("AUTERITY_DEBUG", False),
         allowed_hosts=_read.list("AUTERITY_ALLOWED_HOSTS", default=[]),
         public_url=_read.str("AUTERITY_PUBLIC_URL", "").rstrip("/"),
@@ -61,6 +68,9 @@ def read() -> Environment:
         sqlite_dir=_read.str("AUTERITY_SQLITE_DIR", ""),
         egress_allow=_read.list("AUTERITY_EGRESS_ALLOW", default=[]),
         cors_origins=_read.list("AUTERITY_CORS_ORIGINS", default=[]),
+        rate_limits=_read.str("AUTERITY_RATE_LIMITS", "").strip().lower() not in _OFF,
+        trusted_proxies=_read.int("AUTERITY_TRUSTED_PROXIES", 0),
+        default_version=_read.str("AUTERITY_DEFAULT_VERSION", "2024-01-15"),
     )
 
 

@@ -11,28 +11,29 @@ import asyncio
 import io
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import IO, Any
+from typing import IO, Any, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import RequestAborted, RequestDataTooBig
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.core.handlers.base import BaseHandler
 from django.core.signals import request_started
+from django.db import close_old_connections
 from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 from django.utils import timezone
 
 from accounts import tokens
 from accounts.tokens import TokenKind
-from api.base import refused
+from api.later import finished
 from api.uploads import ENVELOPE_BYTES
 from auterity.kernel.errors import DomainError
-from auterity.kernel.live import LIVE
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 PIECE_BYTES = 256 * 1024
 UPLOADS = ("POST", "/api/files")
 
+_Got = TypeVar("_Got")
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 
@@ -54,9 +55,11 @@ class ThreadedHandler(ASGIHandler):
         except RequestDataTooBig:
             body = None
         loop = asyncio.get_running_loop()
-        LIVE.serve()
         try:
             response = await loop.run_in_executor(self._threads, self._answer, scope, body)
+            if (later := getattr(response, "later", None)) is not None:
+                await later.wait(lambda look: loop.run_in_executor(self._threads, _fresh, look))
+                response = await loop.run_in_executor(self._threads, _fresh, lambda: finished(response))
         finally:
             if body is not None:
                 body.close()
@@ -83,14 +86,24 @@ class ThreadedHandler(ASGIHandler):
         response: Any
         if request is None:
             response = unreadable
-        elif body is None:
-            response = refused(request, RequestDataTooBig())
         else:
+            # Answered by `api.caching`, behind what every answer passes.
+            request.body_refused = body is None  # type: ignore[attr-defined]
+            request.waits_outside = True  # type: ignore[attr-defined]  # See `api.later`.
             response = self.get_response(request)
         response._handler_class = self.__class__  # Django's handlers set it; `close` signals by it.
         if not response.streaming:
             response.close()
         return response
+
+
+def _fresh(act: Callable[[], _Got]) -> _Got:
+    """Outside a request's own turn: on a database connection that is looked at before and after, as a request's is."""
+    close_old_connections()
+    try:
+        return act()
+    finally:
+        close_old_connections()
 
 
 def _piece_of(pieces: Iterator[bytes]) -> bytes:

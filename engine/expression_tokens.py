@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from engine.expression_errors import ExpressionProblem
@@ -42,11 +43,16 @@ def tokens_of(source: str) -> list[Token]:
     return found
 
 
-def split(text: str) -> list[str | tuple[str, int]]:
+def split(text: str) -> tuple[str | tuple[str, int], ...]:
     """The parts of a template: literal text, or the source of an expression and its offset in `text`.
 
-    A `}}` inside a quoted text or closing a map does not end an expression. Raises `ExpressionProblem`.
+    A `}}` inside a quoted text or closing a map does not end an expression. Raises `ExpressionProblem`. Short ones are kept:
+    a large workflow writes the same few again and again.
     """
+    return _split_short(text) if len(text) <= MAX_SOURCE else _split(text)
+
+
+def _split(text: str) -> tuple[str | tuple[str, int], ...]:
     parts: list[str | tuple[str, int]] = []
     position = 0
     while (opening := text.find(OPEN, position)) >= 0:
@@ -60,7 +66,10 @@ def split(text: str) -> list[str | tuple[str, int]]:
         position = end + len(CLOSE)
     if position < len(text):
         parts.append(text[position:])
-    return parts
+    return tuple(parts)
+
+
+_split_short = lru_cache(maxsize=4096)(_split)
 
 
 def _scan(source: str, position: int, *, in_template: bool) -> tuple[list[Token], int]:

@@ -50,6 +50,9 @@ class RunningStep:
     scope: Scope
     ports: Ports
     first: bool = False
+    held: Callable[[], bool] | None = (
+        None  # whether the worker may still act for the execution; None: nobody can take it away
+    )
     notes: list[Note] = field(default_factory=list)
     now: str = field(init=False)
     input: Any = field(init=False)
@@ -116,20 +119,31 @@ def _misfit(title: str, wrong: list[tuple[str, str]]) -> Failed:
     return Failed("config", f"The settings of '{title}' do not fit once filled in: {told}.", {"fields": dict(wrong)})
 
 
+class NoLongerHeld(Exception):
+    """The worker was stopped so long that others may have taken the execution over: nothing was performed."""
+
+
 def perform(node: Node, config: NodeConfig, step: RunningStep, *, max_output_bytes: int) -> Outcome:
-    """Run the node. Every exception becomes a `Failed`."""
+    """Run the node. Every exception of it becomes a `Failed`. Raises `NoLongerHeld` instead of running it without a lease."""
+    _claim_still_holds(step)
     outcome = _fitting(node, config, _checked(_call(node, lambda: node.type.run(config, step)), max_output_bytes))
     return _asked(node, outcome) if config.on_unknown == "ask" else outcome
 
 
 def resume(node: Node, config: NodeConfig, step: RunningStep, wake: Wake, *, max_output_bytes: int) -> Outcome:
-    """Go on with a step that waited. Every exception becomes a `Failed`."""
+    """Go on with a step that waited. Every exception of it becomes a `Failed`. Raises `NoLongerHeld` as `perform` does."""
+    _claim_still_holds(step)
     go_on = node.type.resume
     if go_on is None:
         return Failed(
             "internal", f"The node '{node.title}' waited, and its type cannot go on. This is a defect of ours."
         )
     return _fitting(node, config, _checked(_call(node, lambda: go_on(config, step, wake)), max_output_bytes))
+
+
+def _claim_still_holds(step: RunningStep) -> None:
+    if step.held is not None and not step.held():
+        raise NoLongerHeld
 
 
 def recover(node: Node, config: NodeConfig, step: RunningStep, *, max_output_bytes: int) -> Outcome:

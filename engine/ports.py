@@ -179,7 +179,8 @@ class Prompt:
     """One request to a language model, about `images` if there are any. `schema` asks for an object of that JSON Schema.
 
     `task`, `labels` and `fields` are hints (summarize, classify, extract, draft, free) that the offline provider follows
-    and that others receive as part of the instruction.
+    and that others receive as part of the instruction. `functions` are {name, description, parameters} that the model may
+    ask to be called; `function_call` says whether: none, auto, or the name of the one it must.
     """
 
     key: str
@@ -193,15 +194,30 @@ class Prompt:
     labels: Sequence[str] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     images: Sequence[Image] = ()
+    functions: Sequence[Mapping[str, Any]] = ()
+    function_call: str = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """A function that the model wants called. `arguments` is the text it wrote, JSON as a rule and not checked."""
+
+    name: str
+    arguments: str
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """`data` is the parsed object when a schema, labels or fields were asked for, else None."""
+    """`data` is the parsed object when a schema, labels or fields were asked for, else None.
+
+    `finish_reason` is stop, length (cut off at `max_tokens`) or function_call.
+    """
 
     text: str
     data: Any
     usage: Usage
+    finish_reason: str = "stop"
+    function_call: FunctionCall | None = None
 
 
 class LlmPort(Protocol):

@@ -19,6 +19,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection
 
+from accounts.limits import Counter, Period
+from accounts.quotas import take
 from auterity.kernel.errors import DomainError
 from executions import brakes, sql
 from executions.errors import QueueFull, TooManyQueued, TooManyStarts, WorkflowBraked
@@ -123,6 +125,7 @@ class _Standing:
     brake_reason: str | None
     brake_message: str | None
     brake_seconds: float
+    quota: dict[Period, int]  # the limits on executions that are set
 
 
 def admit(
@@ -143,7 +146,7 @@ def admit(
     many for a workflow that starts itself sets the brake and is accepted: the next ones are refused.
 
     Raises `WorkflowNotFound` (deleted meanwhile), `WorkflowInactive` (its organization is), `WorkflowBraked`, `TooManyQueued`,
-    `TooManyStarts` and `QueueFull`, the last four with `details["retry_after"]` in seconds.
+    `TooManyStarts`, `QueueFull` and `QuotaExceeded`, the last five with `details["retry_after"]` in seconds.
     """
     standing = _standing(workflow_id)
     if not standing.is_active:
@@ -167,6 +170,13 @@ def admit(
             parent_id=parent_id,
             has_room=ADMISSION.has_room,
         )
+    if not part and standing.quota:  # Last, so that the tally is held no longer than need be.
+        take(
+            organization_id=organization_id,
+            counter=Counter.WORKFLOW_EXECUTIONS,
+            amount=count,
+            limits=standing.quota,
+        )
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------
@@ -181,9 +191,11 @@ def _standing(workflow_id: UUID) -> _Standing:
         else "(julianday(b.until) - julianday('now')) * 86400.0"
     )
     text = f"""
-        SELECT o.is_active, r.queued_runs, r.starts_per_minute, b.reason, b.message, {left}
+        SELECT o.is_active, r.queued_runs, r.starts_per_minute, b.reason, b.message, {left},
+               q.daily_workflow_executions, q.monthly_workflow_executions, q.yearly_workflow_executions
           FROM workflows w JOIN organizations o ON o.id = w.organization_id
           LEFT JOIN run_limits r ON r.organization_id = w.organization_id
+          LEFT JOIN usage_quotas q ON q.organization_id = w.organization_id
           LEFT JOIN workflow_brakes b ON b.workflow_id = w.id AND b.released_at IS NULL AND b.until > {sql.now()}
          WHERE w.id = %s AND w.deleted_at IS NULL {"FOR KEY SHARE OF w" if postgres else ""}"""  # noqa: S608  Every part is ours; values are parameters.
     with connection.cursor() as cursor:
@@ -191,7 +203,7 @@ def _standing(workflow_id: UUID) -> _Standing:
         row = cursor.fetchone()
     if row is None:
         raise WorkflowNotFound
-    active, queued, starts, reason, message, seconds = row
+    active, queued, starts, reason, message, seconds, *quota = row
     engine = settings.ENGINE
     return _Standing(
         bool(active),
@@ -200,6 +212,7 @@ def _standing(workflow_id: UUID) -> _Standing:
         reason,
         message,
         float(seconds or 0),
+        {period: limit for period, limit in zip(Period, quota, strict=True) if limit is not None},
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -29,7 +30,8 @@ class Claim:
     """An execution this worker holds.
 
     `claimed_at` is the database's clock and `steady` this machine's monotonic one at that moment, so that a wall clock that
-    jumps moves nothing.
+    jumps moves nothing. `held_until` (monotonic too) is when the lease ends unless it is renewed: a worker that was stopped for
+    longer begins no effect, though nobody has told it yet that others may have taken over.
     """
 
     id: UUID
@@ -57,6 +59,11 @@ class Claim:
     body: str = ""
     steps: list[StepRow] = field(default_factory=list)
     questions: dict[str, QuestionRow] = field(default_factory=dict)
+    held_until: float = math.inf
+
+    @property
+    def held(self) -> bool:
+        return time.monotonic() < self.held_until
 
     @property
     def fresh(self) -> bool:
@@ -113,9 +120,13 @@ def _take(which: str, owner: str, lease: float, values: list[Any]) -> list[Claim
                waiting_since = NULL, parked_at = NULL
          WHERE {which} AND status IN ('pending', 'running')
      RETURNING {_CLAIMED}, {now}"""  # noqa: S608  Every part is ours; values are parameters.
+    until = time.monotonic() + lease
     with connection.cursor() as cursor:
         cursor.execute(text, [owner, lease, *values])
-        return [_claim(row) for row in cursor.fetchall()]
+        claims = [_claim(row) for row in cursor.fetchall()]
+    for each in claims:
+        each.held_until = until
+    return claims
 
 
 def _with_records(claims: list[Claim]) -> list[Claim]:
@@ -185,10 +196,12 @@ def standings(ids: Iterable[UUID]) -> dict[UUID, Standing]:
     return {identity: Standing(signals, paused_at is not None) for identity, signals, paused_at in found}
 
 
-def renew(*, owner: str, fences: dict[UUID, int], lease: float) -> set[UUID]:
+def renew(*, owner: str, claims: Collection[Claim], lease: float) -> set[UUID]:
     """Push the leases of these executions on, in one statement. Returns those that are no longer this worker's."""
+    fences = {each.id: each.fence for each in claims}
     if not fences:
         return set()
+    until = time.monotonic() + lease
     held = dict(Execution.unscoped.filter(id__in=fences, lease_owner=owner).values_list("id", "fence"))
     lost = {each for each, fence in fences.items() if held.get(each) != fence}
     mine = [each for each in fences if each not in lost]
@@ -197,7 +210,10 @@ def renew(*, owner: str, fences: dict[UUID, int], lease: float) -> set[UUID]:
         with connection.cursor() as cursor:
             cursor.execute(
                 f"UPDATE workflow_executions SET due_at = {sql.later('%s')} WHERE id IN (SELECT id FROM workflow_executions "  # noqa: S608  Every part is ours; values are parameters.
-                f"WHERE id IN {places} AND lease_owner = %s ORDER BY id {sql.skip_locked()})",
+                f"WHERE id IN {places} AND lease_owner = %s ORDER BY id {sql.skip_locked()}) RETURNING id",
                 [lease, *values, owner],
             )
+            renewed = {sql.uuid(identity) for (identity,) in cursor.fetchall()}
+        for each in claims:
+            each.held_until = until if each.id in renewed else each.held_until
     return lost

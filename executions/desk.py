@@ -47,7 +47,7 @@ _Got = TypeVar("_Got")
 @dataclass(frozen=True, slots=True)
 class _Finished:
     job: Job
-    outcome: Outcome
+    outcome: Outcome | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +190,10 @@ class Desk:
             self._threads.came_back(message.job)
             active = message.job.active
             if self._active.get(active.claim.id) is active:
-                active.finish(message.job, message.outcome)
+                if message.outcome is None:
+                    active.shelve(message.job)
+                else:
+                    active.finish(message.job, message.outcome)
                 self._touched[active.claim.id] = active
             self._touched.update((key, each) for key, each in self._active.items() if each.starved)
 
@@ -274,6 +277,7 @@ class Desk:
         checkpoints = self._of_each(
             touched, lambda active: active.checkpoint(owner=self.owner, lease=self._lease, release=stopping)
         )
+        until = time.monotonic() + self._lease
         held = self._commit(checkpoints)
         for checkpoint in checkpoints:
             identity = checkpoint.claim.id
@@ -283,6 +287,7 @@ class Desk:
                 self._drop(identity)
             else:
                 touched[identity].unsaved.saved()
+                checkpoint.claim.held_until = until
                 if checkpoint.progressed and touched[identity] is self._suspect:
                     self._suspect = None
         self._notice(held)

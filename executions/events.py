@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 from auterity.kernel.events import Event
 
 if TYPE_CHECKING:
-    from executions.records import Line
+    from executions.records import Line, QuestionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,14 @@ class ExecutionsMoved(Event):
     """New journal lines are committed, in order for each execution."""
 
     lines: Sequence[Line]
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionsAsked(Event):
+    """Steps that wait ask people, or other systems, something. `authors` are who started their executions."""
+
+    questions: Sequence[QuestionRow]
+    authors: Mapping[UUID, UUID | None]
 
 
 @dataclass(frozen=True, slots=True)

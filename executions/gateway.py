@@ -9,7 +9,9 @@ from uuid import UUID
 
 from django.db import connection
 
+from accounts.errors import QuotaExceeded
 from ai.inference import StoredModels
+from ai.metered import MeteredLlm, MeteredModels
 from ai.priced import Priced
 from ai.selectors import llm_port
 from artefacts import selectors as artefacts
@@ -87,7 +89,7 @@ class OrganizationFiles:
                 key=key,
                 execution_id=_execution_of(key),
             )
-        except (FileTooLarge, StorageFull) as error:
+        except (FileTooLarge, StorageFull, QuotaExceeded) as error:
             raise Rejected(error.message) from error
         finally:
             connection.close()
@@ -117,7 +119,8 @@ class StoredConnections:
         return port
 
     def llm(self, connection_id: str) -> LlmPort:
-        return Priced(connected(organization_id=self.organization_id, kind="llm", connection_id=connection_id))
+        port = Priced(connected(organization_id=self.organization_id, kind="llm", connection_id=connection_id))
+        return MeteredLlm(port, self.organization_id)
 
     def http(self, connection_id: str) -> HttpPort:
         port: HttpPort = connected(organization_id=self.organization_id, kind="http", connection_id=connection_id)
@@ -135,12 +138,12 @@ def ports_of(organization_id: UUID) -> Ports:
     return Ports(
         email=email_port(),
         messages=StoredMessages(organization_id),
-        llm=llm_port(),
+        llm=MeteredLlm(llm_port(), organization_id),
         http=GuardedHttp(),
         people=StoredPeople(organization_id),
         runs=StoredRuns(organization_id),
         files=OrganizationFiles(organization_id),
         sms=sms_port(organization_id),
         connections=StoredConnections(organization_id),
-        models=StoredModels(organization_id),
+        models=MeteredModels(StoredModels(organization_id), organization_id),
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-_QUIET_SECONDS = 0.005
+_QUIET_SECONDS = 0.02
 _AWAY_SECONDS = 5.0
 
 
@@ -33,6 +33,11 @@ class Hints:
     def use(self, runner: Runner | None) -> None:
         """This process has a runner of its own (or no longer has)."""
         self._runner = runner
+
+    @property
+    def runner(self) -> Runner | None:
+        """This process' own, if it has one."""
+        return self._runner
 
     def send(self) -> None:
         """Somebody should look. Never blocks and never fails."""

@@ -17,7 +17,6 @@ from uuid import UUID
 
 import orjson
 import structlog
-from django.conf import settings
 from pydantic import ValidationError
 
 from auterity.kernel.access import Actor
@@ -109,12 +108,6 @@ def accept(door: Door, call: IncomingCall) -> tuple[Execution, bool]:
             origin=Origin.WEBHOOK,
         ),
     )
-
-
-def wait(door: Door, execution: Execution) -> Execution:
-    """The execution once it has ended, or as it stands when the caller has waited long enough."""
-    seconds = settings.ENGINE["sync_wait_seconds"]
-    return services.wait_for_end(actor=door.actor, execution_id=execution.id, seconds=seconds)
 
 
 def response_of(door: Door, execution: Execution) -> tuple[Any, bool]:

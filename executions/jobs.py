@@ -73,6 +73,7 @@ def running_step(
         scope=run.scope(node, now),
         ports=ports,
         first=not node.incoming,
+        held=lambda: claim.held,
     )
 
 

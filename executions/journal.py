@@ -24,7 +24,7 @@ from auterity.kernel.events import publish
 from engine.ports import Usage
 from executions import arrivals, sql
 from executions.claims import Claim, Standing
-from executions.events import ExecutionAccepted, ExecutionsMoved
+from executions.events import ExecutionAccepted, ExecutionsMoved, QuestionsAsked
 from executions.lines import line_of
 from executions.models import (
     LIVE,
@@ -102,6 +102,8 @@ def commit(checkpoints: Sequence[Checkpoint]) -> dict[UUID, Standing]:
         _end_children([each.claim.id for each in ended if each.parent])
         signal([each.claim.parent_id for each in ended if each.claim.parent_id is not None])
         publish(ExecutionsMoved(lines))
+        if asked := [question for each in applied for question in each.questions]:
+            publish(QuestionsAsked(asked, {each.claim.id: each.claim.created_by for each in applied}))
     return moved | _already(checkpoints, moved)
 
 

@@ -21,14 +21,17 @@ from django.db import connection, models, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from accounts import letters
 from accounts.models import Organization
+from accounts.quotas import give_back_expired
 from accounts.services import forget_ended
+from accounts.usage import add_up
 from artefacts import selectors as artefacts
 from artefacts import services as artefact_services
 from artefacts.models import Artefact, Purpose
 from auterity.kernel.models import first_id_of
 from executions.models import TERMINAL, Execution, ReceivedEvent, ScheduleFire, WebhookReceipt
-from integrations.models import DeliveryStatus, WebhookDelivery
+from integrations.models import DeliveryStatus, DmsSync, OutgoingMessage, WebhookDelivery
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +40,7 @@ EXECUTIONS = 50  # executions a transaction deletes, once what belongs to them i
 LIMIT = 5_000  # rows a tick deletes
 EVERY_SECONDS = 900.0
 SESSION_DAYS = 30  # after a login could last be renewed
+MAIL_DAYS = 30  # mails of ours to people, sent or given up
 
 Doomed = Callable[[UUID, dt.datetime], QuerySet[Any]]
 _also: dict[str, Doomed] = {}
@@ -82,6 +86,9 @@ def sweep(*, limit: int = LIMIT, now: dt.datetime | None = None) -> Swept:
     swept.add("orphaned files", artefact_services.forget_orphans(limit=min(swept.left, BATCH), now=moment))
     ended = moment - dt.timedelta(days=SESSION_DAYS)
     swept.add("logins", forget_ended(before=ended, limit=min(swept.left, BATCH)))
+    mails = moment - dt.timedelta(days=MAIL_DAYS)
+    swept.add("mails", letters.forget(before=mails, limit=min(swept.left, BATCH)))
+    give_back_expired(limit=BATCH, now=moment)
     if swept.counts:
         log.info("swept", **{what.replace(" ", "_"): count for what, count in swept.counts.items()})
     return swept
@@ -111,6 +118,7 @@ def _my_turn() -> bool:
 
 
 def _sweep_organization(organization_id: UUID, now: dt.datetime, swept: Swept) -> None:
+    add_up(organization_id, now=now)  # Before anything that it counts is gone.
     rules = artefacts.retention_of(organization_id)
     _forget_executions(organization_id, now - dt.timedelta(days=rules.execution_days), swept)
     before = now - dt.timedelta(days=rules.receipt_days)
@@ -123,6 +131,14 @@ def _sweep_organization(organization_id: UUID, now: dt.datetime, swept: Swept) -
             WebhookDelivery.objects.of(organization_id).filter(
                 pk__lt=first_id_of(before), status=DeliveryStatus.DELIVERED, updated_at__lt=before
             ),
+        ),
+        (
+            "sent messages",
+            OutgoingMessage.objects.of(organization_id).filter(pk__lt=first_id_of(before), settled_at__lt=before),
+        ),
+        (
+            "DMS syncs",
+            DmsSync.objects.of(organization_id).filter(pk__lt=first_id_of(before), completed_at__lt=before),
         ),
     ]
     came += [(what, doomed(organization_id, now)) for what, doomed in _also.items()]

@@ -21,11 +21,10 @@ from executions import brakes, claims, retention
 from executions.desk import Desk
 from executions.presence import Presence
 from executions.schedules import fire_due
-from integrations.webhooks import deliver_due
+from integrations.duties import DUTIES, Duty
 
 log = structlog.get_logger(__name__)
 
-DELIVERIES = 4  # messages to customers' addresses under way at once: a dead receiver must not hold up the others
 STUCK_AFTER = 120.0  # seconds after which a desk that does not come round no longer has its leases renewed
 
 
@@ -43,8 +42,9 @@ class Runner:
             threading.Thread(target=self._fire_schedules, name="schedules", daemon=True),
             threading.Thread(target=self._forget, name="retention", daemon=True),
             *(
-                threading.Thread(target=self._deliver_webhooks, name=f"webhooks-{n}", daemon=True)
-                for n in range(DELIVERIES)
+                threading.Thread(target=self._attend_to, args=(duty,), name=f"{duty.name}-{n}", daemon=True)
+                for duty in DUTIES
+                for n in range(duty.threads)
             ),
         ]
 
@@ -81,12 +81,11 @@ class Runner:
                 log.error("desk_stuck", seconds=round(time.monotonic() - self.desk.turned_at))
                 continue
             held = self.desk.held()
-            fences = {each.claim.id: each.claim.fence for each in held if not each.hung}
+            mine = [each.claim for each in held if not each.hung]
             lost = {each.claim.id: each.claim.fence for each in held if each.hung}
             try:
-                lost |= {
-                    each: fences[each] for each in claims.renew(owner=self.owner, fences=fences, lease=self._lease)
-                }
+                gone = claims.renew(owner=self.owner, claims=mine, lease=self._lease)
+                lost |= {each.id: each.fence for each in mine if each.id in gone}
             except Exception as error:
                 # Whatever it is: without this thread every execution of this process would be taken twice.
                 log.warning("leases_not_renewed", error=type(error).__name__)
@@ -97,14 +96,14 @@ class Runner:
         presence.leave()
         connection.close()
 
-    def _deliver_webhooks(self) -> None:
+    def _attend_to(self, duty: Duty) -> None:
         while not self._stopping.wait(settings.ENGINE["poll_seconds"]):
             try:
-                while not self._stopping.is_set() and deliver_due():
+                while not self._stopping.is_set() and duty.act():
                     pass
             except Exception as error:
-                # Deliveries go on as soon as the database, or a defect, lets them.
-                log.warning("deliveries_wait", error=type(error).__name__)
+                # It goes on as soon as the database, or a defect, lets it.
+                log.warning("duty_waits", duty=duty.name, error=type(error).__name__)
             connection.close()
 
     def _forget(self) -> None:

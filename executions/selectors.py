@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 
 from auterity.kernel.access import Actor, Permission, require
+from auterity.kernel.models import first_id_of
 from engine.graph import InvalidDefinition
 from executions.errors import ExecutionNotFound, LogNotFound
 from executions.history import run_from
@@ -28,6 +29,10 @@ from executions.payloads import shown
 from workflows import selectors as workflows
 from workflows.models import Workflow
 from workflows.plans import plan_of
+
+CLOCKS_APART = dt.timedelta(minutes=10)  # how far a worker's clock may be from the database's
+_EPOCH = dt.datetime(1971, 1, 1, tzinfo=dt.UTC)
+_LAST = dt.datetime(9000, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +105,11 @@ def get_execution(*, actor: Actor, execution_id: UUID) -> Execution:
     return found
 
 
+def has_ended(*, actor: Actor, execution_id: UUID) -> bool:
+    """One column of one row: for who waits."""
+    return Execution.objects.of(actor).filter(id=execution_id).exclude(status__in=LIVE).exists()
+
+
 def describe(*, actor: Actor, execution_id: UUID) -> ExecutionView:
     """An execution with its steps in the order they began, then the skipped ones, and what it cost. Two queries, or three."""
     execution = get_execution(actor=actor, execution_id=execution_id)
@@ -148,14 +158,23 @@ def list_logs(
     node_id: str | None = None,
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
+    search: str = "",
+    oldest_first: bool = False,
 ) -> QuerySet[ExecutionLog]:
-    """Newest first; of one execution in its own order, newest first."""
+    """Newest first unless said otherwise; of one execution in its own order. `search` looks in messages, ignoring case."""
     require(actor, Permission.LOGS_READ)
     found = ExecutionLog.objects.of(actor)
+    key = "id" if execution_id is None else "seq"
+    found = found.order_by(key if oldest_first else f"-{key}")
     if execution_id is not None:
-        found = found.filter(execution_id=execution_id).order_by("-seq")
-    else:
-        found = found.order_by("-id")
+        found = found.filter(execution_id=execution_id)
+    if search:
+        found = found.filter(message__icontains=search)
+    # Ids are made by the workers' clocks and `created_at` by the database's; the ids only bring the index to the right place.
+    if since is not None and _EPOCH < since < _LAST:
+        found = found.filter(id__gte=first_id_of(since - CLOCKS_APART))
+    if until is not None and _EPOCH < until < _LAST:
+        found = found.filter(id__lt=first_id_of(until + CLOCKS_APART))
     exact = {
         "workflow_id": workflow_id,
         "level": level,
@@ -164,6 +183,13 @@ def list_logs(
         "created_at__lt": until,
     }
     return found.filter(**{name: wanted for name, wanted in exact.items() if wanted is not None})
+
+
+def logs_after(*, rows: QuerySet[ExecutionLog], line: ExecutionLog) -> QuerySet[ExecutionLog]:
+    """Those of `list_logs` that come after one of its lines."""
+    order = str(rows.query.order_by[0])
+    key = order.removeprefix("-")
+    return rows.filter(**{f"{key}__{'lt' if order.startswith('-') else 'gt'}": getattr(line, key)})
 
 
 def get_log(*, actor: Actor, log_id: UUID) -> ExecutionLog:
@@ -178,6 +204,40 @@ def lines_after(*, actor: Actor, execution_id: UUID, seq: int, limit: int) -> li
     """The live stream from a sequence number on, in order: what a client that reconnects has missed."""
     require(actor, Permission.EXECUTION_READ)
     return list(ExecutionLog.objects.of(actor).filter(execution_id=execution_id, seq__gt=seq).order_by("seq")[:limit])
+
+
+def newest_seqs(execution_ids: Iterable[UUID]) -> dict[UUID, int]:
+    """How far the streams of these executions have come; a deleted one is left out. One query.
+
+    The caller has proved that it may see them.
+    """
+    return dict(Execution.unscoped.filter(id__in=list(execution_ids)).values_list("id", "seq"))
+
+
+def moved_since(*, actor: Actor, since: dt.datetime, limit: int) -> dict[UUID, int]:
+    """How far the streams of the organization's executions came that moved since a moment, by their newest lines."""
+    require(actor, Permission.EXECUTION_READ)
+    rows = ExecutionLog.objects.of(actor).filter(id__gte=first_id_of(since)).order_by("-id")
+    found: dict[UUID, int] = {}
+    for execution_id, seq in rows.values_list("execution_id", "seq")[:limit]:
+        found[execution_id] = max(seq, found.get(execution_id, 0))
+    return found
+
+
+def under_way(*, actor: Actor, limit: int) -> list[Execution]:
+    """The organization's newest executions that have not ended, without payloads."""
+    require(actor, Permission.EXECUTION_READ)
+    found = Execution.objects.of(actor).filter(status__in=LIVE).order_by("-id")
+    return list(found.defer("input_data", "context", "output_data")[:limit])
+
+
+def all_known(*, actor: Actor, execution_ids: Iterable[UUID], workflow_ids: Iterable[UUID]) -> bool:
+    """Whether each of these is an execution, or a workflow, of the actor's organization."""
+    require(actor, Permission.EXECUTION_READ)
+    executions, named = set(execution_ids), set(workflow_ids)
+    return Execution.objects.of(actor).filter(id__in=executions).count() == len(executions) and Workflow.objects.of(
+        actor
+    ).filter(id__in=named).count() == len(named)
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------

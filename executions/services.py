@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +13,6 @@ from accounts.models import User
 from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Permission, Role, require
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from auterity.kernel.events import publish
-from auterity.kernel.live import LIVE as LIVE_BUS
 from auterity.kernel.models import uuid7
 from engine.graph import InvalidDefinition
 from engine.ports import Rejected
@@ -22,7 +20,6 @@ from executions import admission, journal, selectors
 from executions.accept import insert
 from executions.errors import ExecutionEnded
 from executions.events import ExecutionAccepted
-from executions.live import topic_of
 from executions.models import LIVE, Execution, ExecutionStatus, Origin
 from integrations.egress import check_url
 from workflows import services as workflows
@@ -125,23 +122,9 @@ def check_inputs(inputs: dict[str, Any], context: dict[str, Any]) -> None:
     _check_input("context", context)
 
 
-def wait_for_end(*, actor: Actor, execution_id: UUID, seconds: float) -> Execution:
-    """The execution once it has ended, or as it stands after `seconds` (execution_mode sync)."""
-    until = time.monotonic() + seconds
-    pause = 0.005
-    with LIVE_BUS.listening(topic_of(execution_id), lambda fact: fact["status"] not in LIVE) as ended:
-        while True:
-            status = Execution.objects.of(actor).values_list("status", flat=True).get(id=execution_id)
-            if status not in LIVE or time.monotonic() >= until:
-                return selectors.get_execution(actor=actor, execution_id=execution_id)
-            # The request's own thread waits; the run is carried out elsewhere.
-            ended.wait(min(pause, max(0.0, until - time.monotonic())))
-            pause = min(pause * 1.5, 0.2)
-
-
 @transaction.atomic
-def delete_workflow(*, actor: Actor, workflow_id: UUID) -> None:
-    """Delete a workflow unless one of its executions is live. Raises `WorkflowBusy`.
+def delete_workflow(*, actor: Actor, workflow_id: UUID, version: int | None = None) -> None:
+    """Delete a workflow unless one of its executions is live. Raises `WorkflowBusy`; for a stale `version`, `RevisionConflict`.
 
     The lock waits for starts that are being stored, and lets later ones wait and find it deleted.
     """
@@ -149,7 +132,7 @@ def delete_workflow(*, actor: Actor, workflow_id: UUID) -> None:
     Workflow.objects.of(actor).select_for_update().filter(id=workflow_id).first()
     if Execution.objects.of(actor).filter(workflow_id=workflow_id, status__in=LIVE).exists():
         raise WorkflowBusy
-    workflows.delete_workflow(actor=actor, workflow_id=workflow_id)
+    workflows.delete_workflow(actor=actor, workflow_id=workflow_id, version=version)
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------

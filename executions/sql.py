@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import connection
+
+from auterity.kernel.sql import moment as moment
+from auterity.kernel.sql import uuid as uuid
+from auterity.kernel.sql import value as value
 
 
 def _postgres() -> bool:
@@ -38,27 +41,6 @@ def moved_on(column: str, *, since: str) -> str:
 def skip_locked() -> str:
     """Leave rows that somebody else works on. SQLite has one writer at a time, so nothing can be locked."""
     return "FOR UPDATE SKIP LOCKED" if _postgres() else ""
-
-
-def value(item: Any) -> Any:
-    """A parameter as this database stores it."""
-    if _postgres():
-        return item
-    if isinstance(item, UUID):
-        return item.hex
-    if isinstance(item, dt.datetime):
-        return item.astimezone(dt.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
-    return item
-
-
-def uuid(item: Any) -> UUID:
-    return item if isinstance(item, UUID) else UUID(item)
-
-
-def moment(item: Any) -> dt.datetime:
-    """A timestamp column that is never null, read by raw SQL: aware and in UTC."""
-    found: dt.datetime = item if isinstance(item, dt.datetime) else dt.datetime.fromisoformat(item)
-    return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
 
 
 def ids(items: Iterable[UUID]) -> tuple[str, list[Any]]:

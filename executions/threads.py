@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 
 from engine.node import Failed, Outcome
+from engine.perform import NoLongerHeld
 from executions import active
 from executions.jobs import Job
 
@@ -20,10 +21,13 @@ log = structlog.get_logger(__name__)
 
 
 class Threads:
-    """`slots` effects side by side, beside up to `spare` that hang. `done` is told what each came to, on the effect's thread;
-    everything else is for the desk's thread only."""
+    """`slots` effects side by side, beside up to `spare` that hang.
 
-    def __init__(self, slots: int, spare: int, done: Callable[[Job, Outcome], None]) -> None:
+    `done` is told what each came to, on the effect's thread: None when it was not begun, because the worker was stopped so long
+    that others may have taken over. Everything else is for the desk's thread only.
+    """
+
+    def __init__(self, slots: int, spare: int, done: Callable[[Job, Outcome | None], None]) -> None:
         self._slots = slots
         self._spare = spare
         self._done = done
@@ -77,9 +81,12 @@ class Threads:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _perform(self, job: Job) -> None:
-        outcome: Outcome = Failed("internal", f"The step '{job.node.title}' crashed. This is a defect of ours.")
+        outcome: Outcome | None = Failed("internal", f"The step '{job.node.title}' crashed. This is a defect of ours.")
         try:
             outcome = job.perform()
+        except NoLongerHeld:
+            log.warning("step_not_begun_without_a_lease", execution=str(job.active.claim.id), node=job.node.id)
+            outcome = None
         except Exception:
             log.exception("step_crashed", execution=str(job.active.claim.id), node=job.node.id)
         finally:

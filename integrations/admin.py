@@ -15,7 +15,18 @@ from unfold.admin import ModelAdmin
 from accounts import markup
 from accounts.operators import AutocompleteFilter, ChoiceFilter, CreatedFilter, KeptAdmin, RecordAdmin
 from integrations import services
-from integrations.models import Connection, DeliveryStatus, MessageTemplate, StoredSms, WebhookDelivery
+from integrations.models import (
+    Connection,
+    DeliveryStatus,
+    DmsCustomer,
+    DmsIntegration,
+    DmsSync,
+    DmsVehicle,
+    MessageTemplate,
+    OutgoingMessage,
+    StoredSms,
+    WebhookDelivery,
+)
 
 
 @admin.register(MessageTemplate)
@@ -175,3 +186,124 @@ class StoredSmsAdmin(RecordAdmin):
     @admin.display(description="text")
     def excerpt(self, sms: StoredSms) -> SafeString:
         return markup.excerpt(sms.text, 80)
+
+
+@admin.register(OutgoingMessage)
+class OutgoingMessageAdmin(RecordAdmin):
+    """Mails and text messages that clients gave us to send, and what became of each."""
+
+    list_display = ("created", "channel", "provider", "state", "excerpt", "attempts", "problem", "organization")
+    list_filter = ("status", "channel", CreatedFilter, ("organization", AutocompleteFilter))
+    list_select_related = ("organization",)
+    search_fields = ("subject", "sender", "provider_message_id", "error")
+    search_help_text = "Subject, sender, the provider's id, error or id"
+    deferred = ("content",)
+    fields: Any = (
+        "state", "channel", "provider", "connection_id", "sender", "recipients", "subject", "attempts", "in_doubt",
+        "next_attempt", "error", "provider_message_id", "answered", "cost", "currency", "organization", "created_by",
+        "created", "settled_at", "id",
+    )  # fmt: skip
+    readonly_fields = ("state", "next_attempt", "answered", "created")
+
+    @admin.display(description="created")
+    def created(self, message: OutgoingMessage) -> str:
+        return markup.moment(message.created_at)
+
+    @admin.display(description="status")
+    def state(self, message: OutgoingMessage) -> SafeString:
+        return markup.state(message.status)
+
+    @admin.display(description="subject")
+    def excerpt(self, message: OutgoingMessage) -> SafeString:
+        return markup.excerpt(message.subject or ", ".join(map(str, message.recipients)), 60)
+
+    @admin.display(description="error")
+    def problem(self, message: OutgoingMessage) -> SafeString:
+        return markup.excerpt(message.error)
+
+    @admin.display(description="next attempt")
+    def next_attempt(self, message: OutgoingMessage) -> str:
+        return markup.moment(message.due_at) if message.due_at else markup.NOTHING
+
+    @admin.display(description="what the provider answered")
+    def answered(self, message: OutgoingMessage) -> SafeString:
+        return markup.json_block(message.provider_response, "Answer")
+
+
+@admin.register(DmsIntegration)
+class DmsIntegrationAdmin(RecordAdmin):
+    """Which DMS an organization reads. Nothing here shows or takes a secret."""
+
+    list_display = ("created", "provider", "address", "organization", "last_synced_at")
+    list_filter = ("provider", CreatedFilter, ("organization", AutocompleteFilter))
+    list_select_related = ("organization",)
+    search_fields = ("provider", "configuration")
+    search_help_text = "Provider, address or id"
+    fields: Any = (
+        "provider", "organization", "shown", "auth_type", "secrets", "endpoints", "synced_to", "last_synced_at", "created",
+        "updated_at", "id",
+    )  # fmt: skip
+    readonly_fields = ("shown", "secrets", "created")
+
+    @admin.display(description="created")
+    def created(self, row: DmsIntegration) -> str:
+        return markup.moment(row.created_at)
+
+    @admin.display(description="address")
+    def address(self, row: DmsIntegration) -> SafeString:
+        return markup.excerpt(str(row.configuration.get("base_url", "")), 60)
+
+    @admin.display(description="settings")
+    def shown(self, row: DmsIntegration) -> SafeString:
+        return markup.json_block(row.configuration, "Settings")
+
+    @admin.display(description="credentials stored")
+    def secrets(self, row: DmsIntegration) -> str:
+        return ", ".join(row.credential_names) or markup.NOTHING
+
+
+@admin.register(DmsSync)
+class DmsSyncAdmin(RecordAdmin):
+    """Each reading of a DMS, how far it came, and why it failed or waits."""
+
+    list_display = ("created", "integration", "state", "customers_synced", "vehicles_synced", "skipped", "problem")
+    list_filter = ("status", CreatedFilter, ("organization", AutocompleteFilter))
+    list_select_related = ("integration",)
+    search_fields = ("error_message",)
+    search_keys = ("id", "integration_id")
+    search_help_text = "Error, id, or the integration's id"
+    fields: Any = (
+        "state", "integration", "organization", "entities", "since", "customers_synced", "vehicles_synced", "skipped",
+        "attempts", "due_at", "error_message", "created_by", "created", "completed_at", "id",
+    )  # fmt: skip
+    readonly_fields = ("state", "created")
+
+    @admin.display(description="created")
+    def created(self, sync: DmsSync) -> str:
+        return markup.moment(sync.created_at)
+
+    @admin.display(description="status")
+    def state(self, sync: DmsSync) -> SafeString:
+        return markup.state(sync.status)
+
+    @admin.display(description="error")
+    def problem(self, sync: DmsSync) -> SafeString:
+        return markup.excerpt(sync.error_message or "")
+
+
+@admin.register(DmsCustomer)
+class DmsCustomerAdmin(RecordAdmin):
+    list_display = ("dms_customer_id", "first_name", "last_name", "email", "organization", "last_updated")
+    list_filter = (CreatedFilter, ("organization", AutocompleteFilter))
+    list_select_related = ("organization",)
+    search_fields = ("dms_customer_id", "first_name", "last_name", "email", "phone")
+    search_help_text = "Name, e-mail, telephone or id"
+
+
+@admin.register(DmsVehicle)
+class DmsVehicleAdmin(RecordAdmin):
+    list_display = ("dms_vehicle_id", "vin", "year", "make", "model", "organization", "last_updated")
+    list_filter = (CreatedFilter, ("organization", AutocompleteFilter))
+    list_select_related = ("organization",)
+    search_fields = ("dms_vehicle_id", "vin", "make", "model")
+    search_help_text = "VIN, make, model or id"

@@ -11,6 +11,10 @@ class IntegrationsConfig(AppConfig):
 
     def ready(self) -> None:
         from integrations.checks import check_settings  # Models can be imported only once every app is loaded.
+        from integrations.models import Connection, DmsIntegration
+        from vault.registry import HOLDERS
 
         discover()
+        HOLDERS.add(Connection, "sealed")
+        HOLDERS.add(DmsIntegration, "sealed")
         register(check_settings)

@@ -13,8 +13,10 @@ from django.db.models import Q
 from django.utils import timezone
 
 from auterity.kernel.errors import DomainError, InvalidInput
+from auterity.kernel.events import publish
 from engine.ports import Rejected
 from integrations.connection_types import CONNECTION_TYPES
+from integrations.events import ConnectionBroken
 from integrations.models import Connection
 from integrations.sealed import open_credentials
 
@@ -45,7 +47,11 @@ def connected(*, organization_id: UUID, kind: str, connection_id: str) -> Any:
             raise Rejected(f"The connection '{row.name}' is of type {row.type}; this needs {' or '.join(fitting)}.")
         if row.disabled:
             raise Rejected(f"The connection '{row.name}' is switched off.")
-        port = port_of(row)
+        try:
+            port = port_of(row)
+        except Rejected as refusal:
+            publish(ConnectionBroken(organization_id, row.id, row.name, refusal.message))
+            raise
         _note_use(row)
     return port
 

@@ -58,6 +58,15 @@ def envelope_sender(mail: Mail, default_sender: str) -> str:
     return _address("from", mail.sender or default_sender).addr_spec
 
 
+def checked_address(text: str) -> str:
+    """An address as a mail may carry it: `a@b.c` or `Name <a@b.c>`. Raises `ValueError` with a sentence."""
+    try:
+        _address("address", text)
+    except Rejected as refusal:
+        raise ValueError(refusal.message) from None
+    return text.strip()
+
+
 def build(mail: Mail, default_sender: str, *, show_bcc: bool = False) -> EmailMessage:
     """The whole message: text and HTML together are multipart/alternative, attachments go beside them (multipart/mixed).
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
 
 from auterity.kernel.access import Actor, Permission, require
+from auterity.kernel.models import first_id_of
 from engine.ports import EmailPort, SmsPort
 from integrations.errors import ConnectionNotFound, MessageTemplateNotFound
-from integrations.models import Connection, MessageTemplate
+from integrations.models import Connection, DeliveryStatus, MessageTemplate, WebhookDelivery
 from integrations.registry import PROVIDERS
 from integrations.sms import sms_by_url
 
@@ -44,6 +46,15 @@ def message_template_names(*, organization_id: UUID) -> list[str]:
     """Every name the organization may use, in order."""
     names = MessageTemplate.objects.of(organization_id).values_list("name", flat=True)
     return sorted(set(names))
+
+
+def given_up_since(moment: dt.datetime) -> QuerySet[WebhookDelivery]:
+    """Messages of every organization that were given up since a moment. Retries end within a day and a half of the message."""
+    young = first_id_of(moment - dt.timedelta(days=2))
+    found: QuerySet[WebhookDelivery] = WebhookDelivery.unscoped.filter(
+        id__gte=young, status=DeliveryStatus.FAILED, updated_at__gte=moment
+    )
+    return found
 
 
 def email_port() -> EmailPort:

@@ -13,14 +13,18 @@ from django.utils import timezone
 
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import InvalidInput
+from auterity.kernel.events import publish
 from engine.ports import PortFailure
 from integrations import selectors
 from integrations.builtin_templates import BUILTIN
 from integrations.connected import port_of
 from integrations.connection_types import CONNECTION_TYPES, MASK, plain
 from integrations.errors import ConnectionNameTaken
+from integrations.events import ConnectionBroken
 from integrations.models import Connection, DeliveryStatus, MessageTemplate, WebhookDelivery
 from integrations.sealed import open_credentials, seal_credentials
+
+BROKEN = ("rejected", "not_configured")  # what asking again does not mend
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +121,8 @@ def check_connection(*, actor: Actor, connection_id: UUID, timeout: float = 15.0
         code, message = "ok", port_of(row).check(timeout=timeout)
     except PortFailure as failure:
         code, message = failure.code, failure.message
+        if code in BROKEN:
+            publish(ConnectionBroken(row.organization_id, row.id, row.name, message))
     return ConnectionCheck(code, message, round((time.monotonic() - started) * 1000, 1))
 
 

@@ -13,6 +13,7 @@ import hmac
 import random
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import orjson
@@ -21,7 +22,9 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from auterity.kernel.events import publish
 from engine.ports import HttpCall, PortFailure
+from integrations.events import WebhookGivenUp
 from integrations.http import GuardedHttp
 from integrations.models import DeliveryStatus, WebhookDelivery
 
@@ -129,3 +132,6 @@ def _record(delivery: WebhookDelivery, status: int | None, error: str) -> None:
         wait = min(5 * 4 ** (delivery.attempts - 1), 12 * 3600) * random.uniform(0.8, 1.2)  # noqa: S311  Spreads retries; no secret.
         delivery.due_at = timezone.now() + dt.timedelta(seconds=wait)
     delivery.save(update_fields=["status", "due_at", "last_status", "last_error", "updated_at"])
+    if delivery.status == DeliveryStatus.FAILED:
+        host = urlsplit(delivery.url).hostname or ""
+        publish(WebhookGivenUp(delivery.organization_id, delivery.id, host, delivery.attempts, delivery.last_error))

@@ -7,9 +7,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 
-from templates_app.models import TemplateParameter, TemplateReview, WorkflowTemplate
+from accounts import markup
+from accounts.operators import CreatedFilter, RecordAdmin
+from templates_app.models import TemplateParameter, TemplateReview, TemplateVersion, WorkflowTemplate
+from workflows.secrets import without_secrets
 
 
 class ReadOnlyParameters(TabularInline):
@@ -32,19 +36,23 @@ class WorkflowTemplateAdmin(ModelAdmin):
     """
 
     list_display = ("name", "category", "organization", "is_public", "is_active", "version", "usage_count")
-    list_filter = ("category", "is_public", "is_active")
+    list_filter = ("category", "is_public", "is_active", ("deleted_at", admin.EmptyFieldListFilter))
     list_select_related = ("organization",)
     search_fields = ("name", "description", "=slug", "=id")
     fields = (
         "name", "description", "category", "is_public", "is_active", "preview_image",
         "id", "slug", "organization", "tags", "version", "usage_count", "created_by", "created_at", "updated_at",
-        "definition",
+        "deleted_at", "shown_definition",
     )  # fmt: skip
     readonly_fields = (
         "id", "slug", "organization", "tags", "version", "usage_count", "created_by", "created_at", "updated_at",
-        "definition",
+        "deleted_at", "shown_definition",
     )  # fmt: skip
     inlines = (ReadOnlyParameters,)
+
+    @admin.display(description="definition")
+    def shown_definition(self, template: WorkflowTemplate) -> SafeString:
+        return markup.json_block(without_secrets(template.definition), "Definition")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WorkflowTemplate]:
         found: QuerySet[WorkflowTemplate] = WorkflowTemplate.unscoped.order_by("name")
@@ -59,6 +67,32 @@ class WorkflowTemplateAdmin(ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+@admin.register(TemplateVersion)
+class TemplateVersionAdmin(RecordAdmin):
+    """What each template was. Versions are only read."""
+
+    list_display = ("template", "number", "created", "created_by")
+    list_filter = (CreatedFilter,)
+    list_select_related = ("template", "created_by")
+    search_fields = ("template__name",)
+    search_help_text = "The template's name, or an id"
+    deferred = ("definition", "parameters")
+    fields: Any = ("template", "number", "created", "created_by", "shown_parameters", "shown_definition", "id")
+    readonly_fields = ("created", "shown_parameters", "shown_definition")
+
+    @admin.display(description="created")
+    def created(self, version: TemplateVersion) -> str:
+        return markup.moment(version.created_at)
+
+    @admin.display(description="parameters")
+    def shown_parameters(self, version: TemplateVersion) -> SafeString:
+        return markup.json_block(version.parameters, "Parameters")
+
+    @admin.display(description="definition")
+    def shown_definition(self, version: TemplateVersion) -> SafeString:
+        return markup.json_block(without_secrets(version.definition), "Definition")
 
 
 @admin.register(TemplateReview)

@@ -47,7 +47,7 @@ def _accepted(parameter: TemplateParameter, value: Any) -> Any:
     required = parameter.required or any(rule.get("rule") == "required" for rule in parameter.validation)
     if required and _is_blank(value) and _is_blank(parameter.default_value):
         raise _Refused(f"{label} is required.", "required")
-    if not _is_storable(value):
+    if not is_storable(value):
         raise _Refused(f"{label} may have {MAX_VALUE:,} bytes of plain text, without control characters.")
     field = FormField(
         name=parameter.name,
@@ -66,7 +66,7 @@ def _is_blank(value: Any) -> bool:
     return value is None or value == [] or (isinstance(value, str) and not value.strip())
 
 
-def _is_storable(value: Any) -> bool:
+def is_storable(value: Any) -> bool:
     """No half of a surrogate pair, no number over 64 bits, no NUL (which no database keeps), and not too much."""
     try:
         encoded = orjson.dumps(value)

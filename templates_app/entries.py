@@ -11,15 +11,12 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from engine.expression_vocabulary import FIXED
-from nodes.settings.form_fields import FormField, Invalid, Rule, accept
-from templates_app.models import ParameterType
+from nodes.settings.form_fields import Rule
+from templates_app.parameters import ChoiceSpec, ParameterSpec, names_twice
 
 FOLDER = Path(__file__).parent / "catalogue"
-_WORDS = frozenset({"true", "false", "null", "in"})
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=100)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
 
 
 class BadEntry(Exception):
@@ -30,43 +27,22 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class ChoiceEntry(_Strict):
-    value: Any
-    label: str
-    description: str = ""
+class ChoiceEntry(ChoiceSpec):
+    model_config = ConfigDict(extra="forbid")
 
 
 class RuleEntry(_Strict, Rule):
     pass
 
 
-class ParameterEntry(_Strict):
-    """000, "TemplateParameter". A default must itself be acceptable."""
+class ParameterEntry(ParameterSpec):
+    """000, "TemplateParameter". In the catalogue every one has a label for people."""
 
-    name: Name
-    type: ParameterType
+    model_config = ConfigDict(extra="forbid")
+
     label: str = Field(min_length=1, max_length=200)
-    description: str = ""
-    required: bool = False
-    default_value: Any = None
-    options: list[ChoiceEntry] = []
-    validation: list[RuleEntry] = []
-
-    @model_validator(mode="after")
-    def _is_usable(self) -> Self:
-        if self.name in FIXED | _WORDS:
-            raise ValueError(f"'{self.name}' means something else in expressions; choose another name")
-        if bool(self.options) != (self.type in (ParameterType.SELECT, ParameterType.MULTISELECT)):
-            raise ValueError("select and multiselect have options, the other types none")
-        if self.default_value is not None:
-            try:
-                accept(self.as_field(), self.default_value)
-            except Invalid as problem:
-                raise ValueError(f"the default {problem}") from None
-        return self
-
-    def as_field(self) -> FormField:
-        return FormField.model_validate(self.model_dump(include={"name", "type", "options", "validation"}))
+    options: list[ChoiceEntry] = []  # type: ignore[assignment]
+    validation: list[RuleEntry] = []  # type: ignore[assignment]
 
 
 class Entry(_Strict):
@@ -84,8 +60,7 @@ class Entry(_Strict):
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:
-        names = [each.name for each in self.parameters]
-        if len(set(names)) != len(names):
+        if names_twice(self.parameters):
             raise ValueError("two parameters have one name")
         return self
 

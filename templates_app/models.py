@@ -29,10 +29,10 @@ class VisibleManager(models.Manager[_Row]):
         self._template = template
 
     def visible_to(self, tenant: Tenant) -> models.QuerySet[_Row]:
-        """The organization's own rows, and those of active public templates."""
+        """The organization's own rows, and those of active public templates; nothing of deleted ones."""
         own = Q(**{f"{self._template}organization_id": tenant.organization_id})
         public = Q(**{f"{self._template}is_public": True, f"{self._template}is_active": True})
-        return super().get_queryset().filter(own | public)
+        return super().get_queryset().filter(own | public, **{f"{self._template}deleted_at": None})
 
     def get_queryset(self) -> NoReturn:
         name = self.model.__name__
@@ -59,16 +59,23 @@ class WorkflowTemplate(Timestamped):
     is_public = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     definition = JsonText(help_text="Canonical form, as workflows.shapes.read_definition gives it.")
-    preview_image = models.TextField(null=True, blank=True)
+    preview_image = models.TextField(
+        null=True, blank=True, help_text="An https address, or file:<id> for a stored picture of the organization."
+    )
     usage_count = models.PositiveIntegerField(default=0)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
 
+    deleted_at = models.DateTimeField(
+        null=True, blank=True, help_text="Nobody sees it any more; kept for the workflows that came from it."
+    )
+
     unscoped: ClassVar[models.Manager[Any]] = models.Manager()
     objects: ClassVar[VisibleManager[Any]] = VisibleManager()
 
-    parameter_count: int  # Counted by the selectors, as is the mean of the reviews.
+    parameter_count: int  # Counted by the selectors, as are the reviews and their mean.
+    review_count: int
     rating: float | None
 
     class Meta:
@@ -127,6 +134,29 @@ class TemplateParameter(Identified):
 
     def __str__(self) -> str:
         return self.name
+
+
+class TemplateVersion(Identified):
+    """What a template was under one version number. Written once; every change of definition or parameters makes one."""
+
+    template = models.ForeignKey(WorkflowTemplate, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition = JsonText()
+    parameters = JsonText(help_text="In order, each as `templates_app.parameters.ParameterSpec` says.")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    unscoped: ClassVar[models.Manager[Any]] = models.Manager()
+    objects: ClassVar[VisibleManager[Any]] = VisibleManager("template__")
+
+    class Meta:
+        db_table = "template_versions"
+        default_manager_name = "unscoped"
+        constraints = [models.UniqueConstraint(fields=["template", "number"], name="template_versions_number")]
+
+    def __str__(self) -> str:
+        return f"version {self.number}"
 
 
 class TemplateReview(Timestamped):

@@ -10,7 +10,17 @@ from django.utils.safestring import SafeString
 
 from accounts import markup
 from accounts.operators import AutocompleteFilter, ChoiceFilter, ReadOnlyAdmin, RecordAdmin
-from workflows.models import Schedule, Workflow, WorkflowTestCase, WorkflowVersion
+from workflows.live import shown_edit
+from workflows.merge import EDITS
+from workflows.models import (
+    Schedule,
+    Workflow,
+    WorkflowComment,
+    WorkflowOperation,
+    WorkflowParticipant,
+    WorkflowTestCase,
+    WorkflowVersion,
+)
 from workflows.secrets import masked, without_secrets
 
 Json = dict[str, Any]
@@ -53,8 +63,11 @@ class WorkflowAdmin(ReadOnlyAdmin):
 
     @admin.display(description="newest version")
     def newest_version(self, workflow: Workflow) -> Any:
-        found = WorkflowVersion.unscoped.filter(workflow=workflow, number=workflow.version).defer("definition").first()
-        return markup.link(found, f"Version {found.number}") if found else markup.NOTHING
+        found = WorkflowVersion.unscoped.filter(workflow=workflow).order_by("-number").defer("definition").first()
+        if found is None:
+            return markup.NOTHING
+        more = workflow.version - found.number
+        return markup.link(found, f"Version {found.number}" + (f" and {more} edits since" if more else ""))
 
     @admin.display(description="all versions")
     def versions(self, workflow: Workflow) -> SafeString:
@@ -237,6 +250,91 @@ class ScheduleAdmin(RecordAdmin):
     @admin.display(description="inputs")
     def shown_inputs(self, schedule: Schedule) -> SafeString:
         return markup.json_block(schedule.inputs, "Inputs")
+
+
+@admin.register(WorkflowOperation)
+class WorkflowOperationAdmin(RecordAdmin):
+    """What was done to a workflow, one revision after another."""
+
+    list_display = ("workflow_link", "revision", "operation", "subject", "user", "created", "organization")
+    list_filter = (("workflow", AutocompleteFilter), ("organization", AutocompleteFilter))
+    list_select_related = ("workflow", "organization", "user")
+    search_fields = ("workflow__name",)
+    search_keys = ("id", "workflow_id")
+    search_help_text = "Workflow's name or id"
+    deferred = ("data", "before")
+    related = ("workflow", "organization", "user")
+    fields: Any = (
+        "workflow_link", "revision", "version", "organization", "user", "created", "operation", "subject", "act", "target",
+        "cause", "client_op_id", "connection", "told", "id",
+    )  # fmt: skip
+    readonly_fields = ("workflow_link", "created", "told")
+
+    @admin.display(description="workflow")
+    def workflow_link(self, row: WorkflowOperation) -> SafeString:
+        return markup.link(row.workflow)
+
+    @admin.display(description="at")
+    def created(self, row: WorkflowOperation) -> str:
+        return markup.moment(row.created_at)
+
+    @admin.display(description="what it changed")
+    def told(self, row: WorkflowOperation) -> SafeString:
+        shown = shown_edit(row) if row.operation in EDITS else row.data
+        return markup.json_block(shown, "Change")
+
+
+@admin.register(WorkflowParticipant)
+class WorkflowParticipantAdmin(RecordAdmin):
+    """Who has a workflow open, or had until a moment ago."""
+
+    list_display = ("workflow_link", "user", "can_edit", "seen", "organization")
+    list_filter = (("workflow", AutocompleteFilter), ("organization", AutocompleteFilter))
+    list_select_related = ("workflow", "organization", "user")
+    search_fields = ("workflow__name",)
+    search_keys = ("id", "workflow_id")
+    search_help_text = "Workflow's name or id"
+    related = ("workflow", "organization", "user")
+    fields: Any = ("workflow_link", "user", "organization", "connection", "color", "can_edit", "seen", "id")
+    readonly_fields = ("workflow_link", "seen")
+
+    @admin.display(description="workflow")
+    def workflow_link(self, row: WorkflowParticipant) -> SafeString:
+        return markup.link(row.workflow)
+
+    @admin.display(description="last seen")
+    def seen(self, row: WorkflowParticipant) -> str:
+        return markup.moment(row.seen_at)
+
+
+@admin.register(WorkflowComment)
+class WorkflowCommentAdmin(RecordAdmin):
+    """What people say about a workflow while they make it."""
+
+    list_display = ("workflow_link", "node_id", "created_by", "created", "resolved", "organization")
+    list_filter = (("workflow", AutocompleteFilter), ("organization", AutocompleteFilter))
+    list_select_related = ("workflow", "organization", "created_by")
+    search_fields = ("workflow__name",)
+    search_keys = ("id", "workflow_id")
+    search_help_text = "Workflow's name or id"
+    related = ("workflow", "organization", "created_by", "resolved_by", "parent")
+    fields: Any = (
+        "workflow_link", "node_id", "parent", "organization", "created_by", "created", "edited_at", "body", "resolved_by",
+        "resolved_at", "deleted_at", "id",
+    )  # fmt: skip
+    readonly_fields = ("workflow_link", "created", "resolved")
+
+    @admin.display(description="workflow")
+    def workflow_link(self, row: WorkflowComment) -> SafeString:
+        return markup.link(row.workflow)
+
+    @admin.display(description="written")
+    def created(self, row: WorkflowComment) -> str:
+        return markup.moment(row.created_at)
+
+    @admin.display(description="resolved", boolean=True)
+    def resolved(self, row: WorkflowComment) -> bool:
+        return row.resolved_at is not None
 
 
 def _objects(definition: Any, part: str) -> list[Json]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput, Kind
 from engine.graph import Problem
 
@@ -64,3 +66,31 @@ class DefinitionRefused(InvalidInput):
             "The workflow definition has problems.",
         )
         self.definition_problems = problems
+
+
+class EditConflict(DomainError):
+    """An edit does not fit what others made of the draft meanwhile. Nothing was changed.
+
+    `details.current` is the node or edge as it is now, null where it is gone; `details.fields` are the fields in dispute, each
+    with `field`, `yours` and `theirs`, and who changed it when. `key` is the id of the node or edge.
+    """
+
+    kind = Kind.CONFLICT
+    slug = "edit_conflict"
+    sentence = "Somebody else changed this meanwhile."
+
+    def __init__(self, message: str, *, key: str = "", current: Any = None, fields: list[dict[str, Any]] | None = None):
+        super().__init__(message, current=current, fields=fields or [])
+        self.key = key
+
+
+class CommentNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "workflow_comment_not_found"
+    sentence = "This workflow has no such comment."
+
+
+class NothingToUndo(DomainError):
+    kind = Kind.CONFLICT
+    slug = "nothing_to_undo"
+    sentence = "There is nothing of yours to undo or redo here."

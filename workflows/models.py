@@ -1,4 +1,4 @@
-"""Workflows, their immutable versions, when they run by themselves, and the cases they are tested with.
+"""Workflows, their immutable versions, what several people do to one draft, when they run, and the cases they are tested with.
 
 A version is frozen the moment it is written; runs stay on the one they began on. New runs begin on the published one.
 """
@@ -16,6 +16,8 @@ class Workflow(TenantOwned, Timestamped):
     """What a person draws. A deleted workflow keeps its executions readable.
 
     `version` is the number of the newest version, `published_version` of the one that runs begin on; null while there is none.
+    `version` rises with every change of the definition, `revision` with everything that is told to whoever edits it; a version
+    that nobody saved, published or tried has no row of its own: it is the nearest row before it and the operations since.
     """
 
     name = models.CharField(max_length=200)
@@ -24,6 +26,7 @@ class Workflow(TenantOwned, Timestamped):
     is_active = models.BooleanField(default=True)
     version = models.PositiveIntegerField(default=1)
     published_version = models.PositiveIntegerField(null=True, blank=True)
+    revision = models.PositiveIntegerField(default=1)
     template_id = models.UUIDField(null=True, blank=True, db_index=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     deleted_at = models.DateTimeField(null=True, blank=True)
@@ -66,6 +69,89 @@ class WorkflowVersion(TenantOwned, Identified):
 
     def __str__(self) -> str:
         return f"{self.workflow_id} v{self.number}"
+
+
+class WorkflowOperation(TenantOwned, Identified):
+    """One thing that was done to a workflow, never changed: an edit of its draft, a save of it whole, or a publishing.
+
+    `revision` counts them without gaps, `version` is the definition's after it. `data` is what it does and `before` what was
+    there, both canonical. `cause` is the revision of the operation that brought this one about; `act` is do, undo or redo, and
+    `target` the revision that is undone or redone. `client_op_id` is the sender's own name for it, used once by each user.
+    """
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="operations")
+    revision = models.PositiveIntegerField()
+    version = models.PositiveIntegerField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    operation = models.CharField(max_length=30)
+    subject = models.CharField(max_length=100, blank=True, default="")
+    data = JsonText(default=dict)
+    before = JsonText(default=dict)
+    client_op_id = models.CharField(max_length=64, null=True, blank=True)
+    connection = models.UUIDField(null=True, blank=True)
+    cause = models.PositiveIntegerField(null=True, blank=True)
+    act = models.CharField(max_length=4, default="do", choices=[(each, each) for each in ("do", "undo", "redo")])
+    target = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        db_table = "workflow_operations"
+        default_manager_name = "unscoped"
+        constraints = [
+            models.UniqueConstraint(fields=["workflow", "revision"], name="workflow_operations_revision"),
+            models.UniqueConstraint(fields=["workflow", "user", "client_op_id"], name="workflow_operations_once"),
+        ]
+        indexes = [
+            models.Index(fields=["workflow", "subject", "-revision"], name="workflow_operations_subject"),
+            models.Index(fields=["workflow", "user", "-revision"], name="workflow_operations_user"),
+            models.Index(fields=["workflow", "version"], name="workflow_operations_version"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id} r{self.revision} {self.operation}"
+
+
+class WorkflowParticipant(TenantOwned, Identified):
+    """One open connection to a workflow's draft. Whoever was not `seen_at` for a while is gone, their process too."""
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    connection = models.UUIDField(unique=True)
+    color = models.CharField(max_length=7)
+    can_edit = models.BooleanField(default=False)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "workflow_participants"
+        default_manager_name = "unscoped"
+        indexes = [models.Index(fields=["workflow", "seen_at"], name="workflow_participants_seen")]
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id}/{self.user_id}"
+
+
+class WorkflowComment(TenantOwned, Timestamped):
+    """What somebody says about a workflow, one of its nodes, or another comment. A deleted one keeps its place and no text."""
+
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="+")
+    node_id = models.CharField(max_length=100, blank=True, default="")
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="replies")
+    body = models.TextField()
+    mentions = JsonText(default=list)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    edited_at = models.DateTimeField(null=True, blank=True)
+    resolved_at = models.DateTimeField(null=True, blank=True)
+    resolved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "workflow_comments"
+        default_manager_name = "unscoped"
+        indexes = [models.Index(fields=["workflow", "id"], name="workflow_comments_by_workflow")]
+
+    def __str__(self) -> str:
+        return f"{self.workflow_id}: {self.body[:40]}"
 
 
 class Schedule(TenantOwned, Identified):

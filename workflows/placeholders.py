@@ -12,12 +12,11 @@ from typing import Any
 
 from auterity.kernel.errors import FieldProblem
 from engine.expressions import contains_template
-from workflows.secrets import is_secret
+from workflows.secrets import BODY, is_secret
 
 Json = dict[str, Any]
 FILL_IN = "fill_in"
 REFERENCES = {"connection_id": "connection", "workflow_id": "workflow", "prompt_id": "prompt", "model_id": "model"}
-BODY = "workflow"  # the setting in which a node holds a workflow of its own
 _HEADERS = "headers."
 
 

@@ -19,8 +19,9 @@ from engine.graph import InvalidDefinition, compile_graph
 from workflows import selectors, triggers
 from workflows.errors import DefinitionRefused, PublishRefused
 from workflows.events import WorkflowPublished
+from workflows.log import record_published, record_saved
 from workflows.models import Workflow, WorkflowTestCase, WorkflowVersion
-from workflows.versions import add_version, locked
+from workflows.versions import add_version, keep, locked
 
 SETTING = "tests_before_publish"
 
@@ -55,7 +56,7 @@ def publish_version(
     """
     require(actor, Permission.WORKFLOW_UPDATE)
     workflow = locked(actor, workflow_id)
-    version = selectors.get_version(actor=actor, workflow=workflow, number=number)
+    version = keep(workflow, number)
     if newest and workflow.version != number:
         raise RevisionConflict(
             f"Version {workflow.version} was saved while version {number} was about to be published. Say which one you mean.",
@@ -67,6 +68,7 @@ def publish_version(
     _check_seen(workflow, seen_published)
     _check_publishable(workflow, version, tested=tested)
     make_published(actor, workflow, version)
+    record_published(actor, workflow)
     workflow.save()
     triggers.sync(workflow, version.definition)
     return workflow
@@ -86,10 +88,13 @@ def roll_back(
     _check_seen(workflow, seen_published)
     _check_publishable(workflow, old, tested=tested or old.published_at is not None)
     newest = selectors.get_version(actor=actor, workflow=workflow)
+    earlier, published = newest.definition, workflow.published_version
     if newest.checksum != old.checksum:
         newest = add_version(actor, workflow, old.definition, note=f"Back to version {old.number}")
     if workflow.published_version != newest.number:
-        make_published(actor, workflow, newest)
+        make_published(actor, workflow, keep(workflow, newest.number))
+    if newest.definition is not earlier or workflow.published_version != published:
+        record_saved(actor, workflow, earlier, newest.definition)
     workflow.save()
     triggers.sync(workflow, newest.definition)
     return workflow

@@ -17,13 +17,21 @@ CREDENTIAL_HEADERS = frozenset(
 )
 
 Json = dict[str, Any]
+_SETTINGS = ("config", "data")
+BODY = "workflow"  # the setting in which a node holds a workflow of its own
 
 
 def masked(node: Mapping[str, Any]) -> Json:
-    """A node's configuration as it may be shown."""
+    """A node's configuration as it may be shown, with that of the nodes it holds."""
     config = node.get("config")
     shown = dict(config) if isinstance(config, Mapping) else {}
-    return {**shown, **{name: MASK for name in _secrets(node.get("type")) if shown.get(name)}}
+    shown |= {name: MASK for name in secret_names(node.get("type")) if shown.get(name)}
+    return {**shown, BODY: without_secrets(shown[BODY])} if isinstance(shown.get(BODY), Mapping) else shown
+
+
+def masked_setting(node_type: Any, name: str, value: Any) -> Any:
+    """One setting of a node as it may be shown."""
+    return masked({"type": node_type, "config": {name: value}})[name]
 
 
 def is_secret(node_type: str, path: Sequence[str | int]) -> bool:
@@ -35,7 +43,7 @@ def is_secret(node_type: str, path: Sequence[str | int]) -> bool:
         return False
     if path[-2] == "headers" and str(path[-1]).lower() in CREDENTIAL_HEADERS:
         return True
-    return path[1] in _secrets(node_type) or (len(path) > 2 and path[-2] == "config" and path[-1] in _any_secrets())
+    return path[1] in secret_names(node_type) or (len(path) > 2 and path[-2] == "config" and path[-1] in _any_secrets())
 
 
 def shown_config(node_type: str, config: Mapping[str, Any]) -> Json:
@@ -68,11 +76,14 @@ def without_secrets(definition: Any) -> Any:
         return definition
     return {
         **definition,
-        "nodes": [
-            {**each, "config": masked(each)} if isinstance(each, Mapping) and each.get("config") else each
-            for each in nodes
-        ],
+        "nodes": [_shown_node(each) if isinstance(each, Mapping) else each for each in nodes],
     }
+
+
+def _shown_node(node: Mapping[str, Any]) -> Json:
+    """A node with its settings masked, under whichever of the two documented names they stand."""
+    held = {name: node[name] for name in _SETTINGS if isinstance(node.get(name), Mapping) and node[name]}
+    return {**node, **{name: masked({"type": node.get("type"), "config": value}) for name, value in held.items()}}
 
 
 def unmasked(node_type: str, given: Mapping[str, Any] | None, stored: Mapping[str, Any]) -> Json | None:
@@ -84,19 +95,45 @@ def unmasked(node_type: str, given: Mapping[str, Any] | None, stored: Mapping[st
     if given is None:
         return None
     config = dict(given)
-    secret = _secrets(node_type)
+    secret = secret_names(node_type)
     before = stored.get("config") or {} if stored.get("type") == node_type else {}
-    for name in secret | _secrets(stored.get("type")):
+    for name in secret | secret_names(stored.get("type")):
         if config.get(name) == MASK:
             config.pop(name)
             if name in secret and before.get(name):
                 config[name] = before[name]
         elif name not in secret and config.get(name) and config[name] == (stored.get("config") or {}).get(name):
             config.pop(name)
+    if isinstance(config.get(BODY), Mapping):
+        config[BODY] = _unmasked_body(config[BODY], before.get(BODY))
     return config
 
 
-def _secrets(node_type: Any) -> frozenset[str]:
+def _unmasked_body(given: Mapping[str, Any], stored: Any) -> Json:
+    """The workflow that a node holds, with each mask in it replaced by what the same node of it has stored."""
+    nodes, before = _nodes(given), {str(each.get("id")): each for each in _nodes(stored) if isinstance(each, Mapping)}
+    return {**given, "nodes": [_unmasked_node(each, before) for each in nodes]} if nodes else dict(given)
+
+
+def _unmasked_node(node: Any, before: Mapping[str, Mapping[str, Any]]) -> Any:
+    if not isinstance(node, Mapping):
+        return node
+    stored = before.get(str(node.get("id")), {})
+    read = dict(node)
+    for name in _SETTINGS:
+        if isinstance(node.get(name), Mapping):
+            own = stored.get(name) if isinstance(stored.get(name), Mapping) else {}
+            read[name] = unmasked(str(node.get("type")), node[name], {"type": stored.get("type"), "config": own})
+    return read
+
+
+def _nodes(body: Any) -> list[Any]:
+    found = body.get("nodes") if isinstance(body, Mapping) else None
+    return found if isinstance(found, list) else []
+
+
+def secret_names(node_type: Any) -> frozenset[str]:
+    """The settings of a node type that are not to be shown; none for a type that there is not."""
     try:
         return _marked(NODES.get(str(node_type or "")).name)
     except UnknownNode:

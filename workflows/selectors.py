@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
 from auterity.kernel.access import Actor, Permission, require
 from engine.graph import Problem, check
-from workflows.errors import CaseNotFound, VersionNotFound, WorkflowNotFound
-from workflows.models import Workflow, WorkflowTestCase, WorkflowVersion
+from workflows.drafts import version_of
+from workflows.errors import CaseNotFound, WorkflowNotFound
+from workflows.models import Workflow, WorkflowOperation, WorkflowTestCase, WorkflowVersion
 
 
 def list_workflows(
@@ -36,12 +38,13 @@ def get_workflow(*, actor: Actor, workflow_id: UUID, deleted: bool = False) -> W
 
 
 def get_version(*, actor: Actor, workflow: Workflow, number: int | None = None) -> WorkflowVersion:
-    """One version; the newest when no number is given. Raises `VersionNotFound`."""
+    """One version; the newest when no number is given. One that has no row is worked out, and not stored.
+
+    Raises `VersionNotFound`.
+    """
     wanted = workflow.version if number is None else number
     found = WorkflowVersion.objects.of(actor).filter(workflow=workflow, number=wanted).first()
-    if found is None:
-        raise VersionNotFound
-    return found
+    return version_of(workflow, wanted) if found is None else found
 
 
 def published_version(*, workflow: Workflow) -> WorkflowVersion | None:
@@ -56,6 +59,33 @@ def list_versions(*, workflow: Workflow) -> QuerySet[WorkflowVersion]:
     """Newest first, lazily, each with who made and who published it. The caller has proved that it may see the workflow."""
     found = WorkflowVersion.objects.of(workflow.organization_id).filter(workflow=workflow)
     return found.select_related("created_by", "published_by").order_by("-number")
+
+
+def revisions(ids: Collection[UUID]) -> dict[UUID, int]:
+    """How far the drafts of these workflows have come, without those that are deleted. For connections that were let in."""
+    return dict(Workflow.unscoped.filter(id__in=ids, deleted_at=None).values_list("id", "revision"))
+
+
+def operations_after(
+    *, actor: Actor, workflow_id: UUID, revision: int, limit: int
+) -> tuple[Workflow, list[WorkflowOperation]]:
+    """The workflow, and what was done to it after a revision, in order. Raises `WorkflowNotFound`."""
+    workflow = get_workflow(actor=actor, workflow_id=workflow_id)
+    rows = WorkflowOperation.objects.of(actor).filter(workflow=workflow, revision__gt=revision)
+    return workflow, list(rows.order_by("revision")[:limit])
+
+
+def list_operations(
+    *, actor: Actor, workflow_id: UUID, user_id: UUID | None = None, node_id: str | None = None
+) -> QuerySet[WorkflowOperation]:
+    """What was done to a workflow and by whom, newest first, lazily; of one person, or to one node. Raises `WorkflowNotFound`."""
+    workflow = get_workflow(actor=actor, workflow_id=workflow_id)
+    rows = WorkflowOperation.objects.of(actor).filter(workflow=workflow).select_related("user")
+    if user_id is not None:
+        rows = rows.filter(user_id=user_id)
+    if node_id is not None:
+        rows = rows.filter(subject=node_id, operation__startswith="node_")
+    return rows.order_by("-revision")
 
 
 def list_cases(*, actor: Actor, workflow: Workflow) -> QuerySet[WorkflowTestCase]:

@@ -2,41 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils import timezone
 
+from auterity.kernel import sql
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import FieldProblem, InvalidInput, RevisionConflict
-from workflows import publishing, selectors, triggers
+from auterity.kernel.events import publish
+from workflows import publishing, selectors, staleness, triggers
+from workflows.changes import WorkflowChange
+from workflows.drafts import checksum
 from workflows.errors import NothingPublished, WorkflowInactive, WorkflowNotFound
-from workflows.models import Workflow
+from workflows.events import WorkflowDeleted
+from workflows.log import record_saved
+from workflows.models import Workflow, WorkflowVersion
 from workflows.shapes import read_definition
-from workflows.versions import MAX_NOTE, add_version, check_definition, checksum, locked
-
-
-@dataclass(frozen=True, slots=True)
-class WorkflowChange:
-    """What an update says. None means "leave as it is" (001: PUT keeps the fields left out).
-
-    `parts` are a request's parts of a definition in either documented shape, merged with what is stored when it is saved;
-    `definition` is a whole canonical one. A definition that comes as a `draft` is stored and not published. `note` is what its
-    maker says about it.
-    """
-
-    name: str | None = None
-    description: str | None = None
-    category: str | None = None
-    is_active: bool | None = None
-    definition: dict[str, Any] | None = None
-    parts: Mapping[str, Any] | None = None
-    version: int | None = None
-    draft: bool = False
-    note: str = ""
+from workflows.versions import MAX_NOTE, add_version, check_definition, keep, locked
 
 
 @transaction.atomic
@@ -76,26 +60,22 @@ def create_workflow(
 
 @transaction.atomic
 def update_workflow(*, actor: Actor, workflow_id: UUID, change: WorkflowChange) -> Workflow:
-    """Apply a change. A new definition makes a new version; a stale `version` raises `RevisionConflict`.
+    """Apply a change. A new definition makes a new version; a stale `version` or `revision` raises `RevisionConflict`.
 
     What is saved is published, unless it is a draft or its tests must pass first: then it waits to be published. Switching on
     checks what is published then; raises `NothingPublished` where nothing is.
     """
     require(actor, Permission.WORKFLOW_UPDATE)
     workflow = locked(actor, workflow_id)
-    if change.version is not None and change.version != workflow.version:
-        raise RevisionConflict(
-            f"You edited version {change.version}; the stored one is version {workflow.version}. "
-            "Read it again, then repeat your change.",
-            given=change.version,
-            current=workflow.version,
-        )
+    staleness.check(actor, workflow, change)
     _check_texts(name=change.name, category=change.category, note=change.note)
     stored = selectors.get_version(actor=actor, workflow=workflow)
     definition = change.definition or read_definition(change.parts or {}, stored.definition)
     waits = change.draft or (
         definition is not None and publishing.needs_tests(workflow=workflow, definition=definition)
     )
+    before = (workflow.name, workflow.description, workflow.category, workflow.is_active, workflow.published_version)
+    earlier = stored.definition
     active = workflow.is_active if change.is_active is None else change.is_active
     switched = active != workflow.is_active
     for field in ("name", "description", "category", "is_active"):
@@ -107,7 +87,10 @@ def update_workflow(*, actor: Actor, workflow_id: UUID, change: WorkflowChange) 
         if checksum(definition) != stored.checksum:
             stored = add_version(actor, workflow, definition, note=change.note)
         if not waits and workflow.published_version != stored.number:
-            publishing.make_published(actor, workflow, stored)
+            publishing.make_published(actor, workflow, keep(workflow, stored.number))
+    after = (workflow.name, workflow.description, workflow.category, workflow.is_active, workflow.published_version)
+    if after != before or stored.definition is not earlier:
+        record_saved(actor, workflow, earlier, stored.definition)
     workflow.save()
     if switched or (definition is not None and not waits):
         _follow_published(workflow, must_run=active and switched)
@@ -131,14 +114,29 @@ def restore_version(*, actor: Actor, workflow_id: UUID, number: int) -> Workflow
 
 
 @transaction.atomic
-def delete_workflow(*, actor: Actor, workflow_id: UUID) -> None:
-    """Hide a workflow. Its executions stay readable."""
+def delete_workflow(*, actor: Actor, workflow_id: UUID, version: int | None = None) -> None:
+    """Hide a workflow. Its executions stay readable. A stale `version` raises `RevisionConflict`."""
     require(actor, Permission.WORKFLOW_DELETE)
     workflow = locked(actor, workflow_id)
+    _check_version(workflow, version)
     workflow.deleted_at = timezone.now()
     workflow.is_active = False
     workflow.save()
     triggers.sync(workflow, {})
+    publish(WorkflowDeleted(workflow.organization_id, workflow.id, actor.user_id))
+
+
+def kept_version(*, actor: Actor, workflow_id: UUID, number: int | None = None) -> WorkflowVersion:
+    """A version (the newest where no number is given) to be run or tried: it has a row from now on, if it had none.
+
+    Raises `WorkflowNotFound`, `VersionNotFound`.
+    """
+    workflow = selectors.get_workflow(actor=actor, workflow_id=workflow_id)
+    version = selectors.get_version(actor=actor, workflow=workflow, number=number)
+    if not version._state.adding:
+        return version
+    with transaction.atomic():
+        return keep(locked(actor, workflow_id), version.number)
 
 
 def runnable_version(*, actor: Actor, workflow_id: UUID, number: int | None = None) -> UUID:
@@ -148,7 +146,7 @@ def runnable_version(*, actor: Actor, workflow_id: UUID, number: int | None = No
     """
     require(actor, Permission.WORKFLOW_EXECUTE)
     with connection.cursor() as cursor:  # Written out: compiling it anew took as long as all the rest of an accept.
-        cursor.execute(_RUNNABLE, [number, _key(workflow_id), _key(actor.organization_id)])
+        cursor.execute(_RUNNABLE, [number, sql.value(workflow_id), sql.value(actor.organization_id)])
         found = cursor.fetchone()
     if found is None:
         unpublished = number is None and Workflow.objects.of(actor).filter(id=workflow_id, deleted_at=None).exists()
@@ -156,17 +154,13 @@ def runnable_version(*, actor: Actor, workflow_id: UUID, number: int | None = No
     version_id, is_active = found
     if not is_active:
         raise WorkflowInactive
-    return version_id if isinstance(version_id, UUID) else UUID(version_id)
+    return sql.uuid(version_id)
 
 
 _RUNNABLE = """
     SELECT v.id, w.is_active FROM workflows w
       JOIN workflow_versions v ON v.workflow_id = w.id AND v.number = COALESCE(%s, w.published_version)
      WHERE w.id = %s AND w.organization_id = %s AND w.deleted_at IS NULL"""
-
-
-def _key(identity: UUID) -> UUID | str:
-    return identity if connection.features.has_native_uuid_field else identity.hex
 
 
 def _follow_published(workflow: Workflow, *, must_run: bool) -> None:
@@ -179,6 +173,16 @@ def _follow_published(workflow: Workflow, *, must_run: bool) -> None:
     if must_run:
         check_definition(published.definition, must_run=True)
     triggers.sync(workflow, published.definition)
+
+
+def _check_version(workflow: Workflow, named: int | None) -> None:
+    if named is not None and named != workflow.version:
+        raise RevisionConflict(
+            f"You edited version {named}; the stored one is version {workflow.version}. "
+            "Read it again, then repeat your change.",
+            given=named,
+            current=workflow.version,
+        )
 
 
 def _check_texts(*, name: str | None, category: str | None, note: str) -> None:

@@ -14,7 +14,7 @@ from workflows.secrets import masked, unmasked
 
 Json = dict[str, Any]
 
-_NODE_KEYS = {"id", "type", "position", "title", "description", "config", "inputs", "outputs", "validation", "data"}
+NODE_KEYS = {"id", "type", "position", "title", "description", "config", "inputs", "outputs", "validation", "data"}
 _EDGE_KEYS = {
     "id", "source_node_id", "source_port", "target_node_id", "target_port", "type", "condition", "label", "source", "target",
     "sourceHandle", "targetHandle",
@@ -22,7 +22,7 @@ _EDGE_KEYS = {
 PARTS = ("nodes", "edges", "variables", "triggers", "settings")
 _EMPTY: dict[str, Any] = {part: {} if part == "settings" else [] for part in PARTS}
 # What an answer shows where nothing is stored; read back, it is nothing again.
-_UNPLACED = {"x": 0, "y": 0}
+UNPLACED = {"x": 0, "y": 0}
 _PORTS = {"source_port": "out", "target_port": "in"}
 
 
@@ -53,8 +53,8 @@ def read_definition(body: Mapping[str, Any], stored: Mapping[str, Any] | None = 
 def write_graph(definition: Mapping[str, Any]) -> Json:
     """`nodes` and `edges` with the names of both documents."""
     return {
-        "nodes": [_write_node(node) for node in definition.get("nodes", [])],
-        "edges": [_write_edge(edge) for edge in definition.get("edges", [])],
+        "nodes": [write_node(node) for node in definition.get("nodes", [])],
+        "edges": [write_edge(edge) for edge in definition.get("edges", [])],
     }
 
 
@@ -84,12 +84,13 @@ def _read_part(part: str, value: Any, stored: Mapping[str, Any], problems: list[
             problems.append(FieldProblem(f"{part}[{at}]", "This must be an object."))
     if part not in ("nodes", "edges"):
         return [each for _, each in good]
-    read = _read_node if part == "nodes" else _read_edge
+    read = read_node if part == "nodes" else read_edge
     before = {each["id"]: each for each in stored.get(part, [])}
     return [read(each, before, place, problems) for place, each in good]
 
 
-def _read_node(raw: Mapping[str, Any], before: Mapping[str, Any], place: str, problems: list[FieldProblem]) -> Json:
+def read_node(raw: Mapping[str, Any], before: Mapping[str, Any], place: str, problems: list[FieldProblem]) -> Json:
+    """A canonical node; `before` maps ids to stored nodes, whose secrets a mask stands for. What is wrong goes to `problems`."""
     for key in ("config", "data", "position"):
         if raw.get(key) is not None and not isinstance(raw[key], Mapping):
             problems.append(FieldProblem(f"{place}.{key}", "This must be an object."))
@@ -107,9 +108,9 @@ def _read_node(raw: Mapping[str, Any], before: Mapping[str, Any], place: str, pr
         "config": _later(config, data, stored.get("config")) or {},
     }
     for key in ("position", "description", "inputs", "outputs", "validation"):
-        if raw.get(key) and raw[key] != _UNPLACED:
+        if raw.get(key) and raw[key] != UNPLACED:
             node[key] = raw[key]
-    extra = {key: raw[key] for key in raw if key not in _NODE_KEYS}
+    extra = {key: raw[key] for key in raw if key not in NODE_KEYS}
     return {**node, "extra": extra} if extra else node
 
 
@@ -120,7 +121,8 @@ def _later(own: Any, alias: Any, stored: Any) -> Any:
     return alias if own == stored else own
 
 
-def _read_edge(raw: Mapping[str, Any], before: Mapping[str, Any], place: str, problems: list[FieldProblem]) -> Json:
+def read_edge(raw: Mapping[str, Any], before: Mapping[str, Any], place: str, problems: list[FieldProblem]) -> Json:
+    """A canonical edge; `before` maps ids to stored edges. What is wrong goes to `problems`."""
     edge_id = _text(raw, "id", place, problems)
     stored = before.get(edge_id, {})
     edge: Json = {"id": edge_id}
@@ -162,14 +164,15 @@ def _check_variables(variables: list[Mapping[str, Any]], problems: list[FieldPro
             seen.add(name)
 
 
-def _write_node(node: Mapping[str, Any]) -> Json:
+def write_node(node: Mapping[str, Any]) -> Json:
+    """A node as it is shown: the names of both documents, secrets masked."""
     config = masked(node)
     title = node.get("title") or ""
     return {
         **node.get("extra", {}),
         "id": node["id"],
         "type": node["type"],
-        "position": node.get("position") or _UNPLACED,
+        "position": node.get("position") or UNPLACED,
         "title": title or node["id"],
         **({"description": node["description"]} if "description" in node else {}),
         "config": config,
@@ -180,7 +183,8 @@ def _write_node(node: Mapping[str, Any]) -> Json:
     }
 
 
-def _write_edge(edge: Mapping[str, Any]) -> Json:
+def write_edge(edge: Mapping[str, Any]) -> Json:
+    """An edge as it is shown: the names of both documents."""
     return {
         **edge.get("extra", {}),
         "id": edge["id"],

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 from uuid import UUID
 
 import orjson
+from django.db import transaction
 
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import InvalidInput
 from auterity.kernel.events import publish
 from engine.graph import MAX_NODES, Problem, check
+from workflows.drafts import checksum, version_of
 from workflows.errors import DefinitionRefused, WorkflowNotFound
 from workflows.events import WorkflowSaved
+from workflows.merge import State
 from workflows.models import Workflow, WorkflowVersion
 from workflows.plans import turn_problems
 
 MAX_DEFINITION_BYTES = 4 * 1024 * 1024
 MAX_NOTE = 500  # characters
+KEPT_EVERY = 100  # edits of a draft after which it is stored whole, so that what is read never needs more of them
 
 
 def locked(actor: Actor, workflow_id: UUID) -> Workflow:
@@ -48,8 +51,32 @@ def add_version(
     return version
 
 
-def checksum(definition: dict[str, Any]) -> str:
-    return hashlib.sha256(orjson.dumps(definition, option=orjson.OPT_SORT_KEYS)).hexdigest()
+def keep(workflow: Workflow, number: int) -> WorkflowVersion:
+    """The row of a locked workflow's version, stored now if it has none yet. Raises `VersionNotFound`."""
+    rows = WorkflowVersion.objects.of(workflow.organization_id)
+    found = rows.filter(workflow=workflow, number=number).first()
+    if found is None:
+        found = version_of(workflow, number)
+        found.save(force_insert=True)
+    return found
+
+
+@transaction.atomic
+def keep_draft(*, organization_id: UUID, workflow_id: UUID) -> None:
+    """Store the newest version whole, for those who look at it later: whoever edited it has left. A deleted one is left alone."""
+    rows = Workflow.objects.of(organization_id).select_for_update(no_key=True)
+    workflow = rows.filter(id=workflow_id, deleted_at=None).first()
+    if workflow is not None:
+        keep(workflow, workflow.version)
+
+
+def keep_now_and_then(workflow: Workflow, state: State) -> None:
+    """Store a locked workflow's newest version whole once enough edits have come since the last one that is."""
+    rows = WorkflowVersion.objects.of(workflow.organization_id).filter(workflow=workflow)
+    last = rows.order_by("-number").values_list("number", flat=True).first() or 0
+    if workflow.version - last >= KEPT_EVERY:
+        version = version_of(workflow, workflow.version, state)
+        version.save(force_insert=True)
 
 
 def check_definition(definition: dict[str, Any], *, must_run: bool) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from api.auterity.views.executions import detail
 from api.frames import now
 from api.sockets import StreamConsumer
-from auterity.kernel.access import Actor
+from auterity.kernel.access import Actor, Permission
 from auterity.kernel.live import Fact
 from executions import selectors
 from executions.live import fact_of, topic_of
@@ -19,11 +20,22 @@ REPLAY_LIMIT = 1000
 class ExecutionConsumer(StreamConsumer):
     """`/ws/executions/{execution_id}`: a snapshot, the present status, then every change of state in order."""
 
+    needs = Permission.EXECUTION_READ
+    same_for_all = True
+
     def topic(self) -> str:
-        return topic_of(self.scope["url_route"]["kwargs"]["execution_id"])
+        return topic_of(self.object_id())
+
+    def object_id(self) -> UUID:
+        execution_id: UUID = self.scope["url_route"]["kwargs"]["execution_id"]
+        return execution_id
+
+    @classmethod
+    def heads(cls, ids: list[Any]) -> dict[Any, int]:
+        return selectors.newest_seqs(ids)
 
     def snapshot(self, actor: Actor) -> tuple[list[dict[str, Any]], int, bool]:
-        view = selectors.describe(actor=actor, execution_id=self.scope["url_route"]["kwargs"]["execution_id"])
+        view = selectors.describe(actor=actor, execution_id=self.object_id())
         execution = view.execution
         body = detail(view).model_dump(mode="json")
         about = {"execution_id": str(execution.id), "seq": execution.seq}
@@ -33,6 +45,7 @@ class ExecutionConsumer(StreamConsumer):
                 **about,
                 "stream_id": str(execution.id),
                 "execution": body,
+                "link": f"/api/workflows/executions/{execution.id}",
                 "timestamp": now(),
             },
             {
@@ -49,8 +62,7 @@ class ExecutionConsumer(StreamConsumer):
         return frames, execution.seq, execution.status in TERMINAL
 
     def missed(self, actor: Actor, seq: int) -> list[Fact]:
-        execution_id = self.scope["url_route"]["kwargs"]["execution_id"]
-        lines = selectors.lines_after(actor=actor, execution_id=execution_id, seq=seq, limit=REPLAY_LIMIT)
+        lines = selectors.lines_after(actor=actor, execution_id=self.object_id(), seq=seq, limit=REPLAY_LIMIT)
         return [fact_of(line) for line in lines]
 
     def frame(self, fact: Fact) -> dict[str, Any]:

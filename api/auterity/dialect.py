@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from api.auterity.bodies.errors import ErrorBody
-from api.auterity.editions import CODES, DEFAULT, EDITIONS, Edition, edition_for_errors, edition_of
+from api.auterity.editions import CODES, EDITIONS, Edition, default_edition, edition_for_errors, edition_of
+from api.auterity.limits import LIMITS
 from api.base import DialectView
-from api.dialect import DIALECTS, Dialect, Header, Worded, Wording
+from api.dialect import DIALECTS, AnswerHeader, Dialect, Header, Worded, Wording
 from api.parsers import JsonParser, JsonRenderer, VendorJsonParser, VendorJsonRenderer
 from auterity.kernel.errors import DomainError, Kind
 
@@ -20,14 +21,22 @@ def _say(request: HttpRequest, error: DomainError, wording: Wording) -> Worded:
     return edition_for_errors(request).say(request, error, wording)
 
 
+def _dress(request: HttpRequest, response: HttpResponseBase) -> None:
+    edition_for_errors(request).dress(response)
+
+
 AUTERITY = DIALECTS.add(
     Dialect(
         name="auterity",
-        prefixes=("/api", "/ws", "/docs", "/redoc", "/openapi.json"),
+        prefixes=("/api", "/ws", "/health", "/docs", "/redoc", "/openapi.json"),
         slugs={
             "account_inactive": Wording(400, "ACCOUNT_INACTIVE"),
+            "ai_quota_exceeded": Wording(429, "AI_QUOTA_EXCEEDED"),
+            "ai_unavailable": Wording(503, "AI_SERVICE_UNAVAILABLE"),
             "body_too_large": Wording(413, "VALIDATION_ERROR"),
             "crashed": Wording(500, "INTERNAL_SERVER_ERROR"),
+            "dms_unavailable": Wording(503, "DMS_CONNECTION_FAILED"),
+            "edit_conflict": Wording(409, "WORKFLOW_CONFLICT"),
             "email_taken": Wording(400, "VALIDATION_ERROR"),
             "execution_ended": Wording(409, "WORKFLOW_CONFLICT"),
             "execution_not_found": Wording(404, "EXECUTION_NOT_FOUND"),
@@ -36,9 +45,12 @@ AUTERITY = DIALECTS.add(
             "file_too_large": Wording(413, "VALIDATION_ERROR"),
             "method_not_allowed": Wording(405, "VALIDATION_ERROR"),
             "not_acceptable": Wording(406, "VALIDATION_ERROR"),
+            "precondition_failed": Wording(412, "WORKFLOW_CONFLICT"),
+            "nothing_to_undo": Wording(409, "WORKFLOW_CONFLICT"),
             "revision_conflict": Wording(409, "WORKFLOW_CONFLICT"),
             "storage_full": Wording(413, "VALIDATION_ERROR"),
             "template_not_found": Wording(404, "TEMPLATE_NOT_FOUND"),
+            "template_version_not_found": Wording(404, "TEMPLATE_NOT_FOUND"),
             "token_expired": Wording(401, "TOKEN_EXPIRED"),
             "unsupported_media_type": Wording(415, "VALIDATION_ERROR"),
             "workflow_busy": Wording(409, "WORKFLOW_CONFLICT"),
@@ -62,7 +74,27 @@ AUTERITY = DIALECTS.add(
         error_body=ErrorBody,
         codes=CODES,
         headers=(
-            Header("API-Version", "The edition of this API to answer as.", tuple(sorted(EDITIONS)), DEFAULT.name),
+            Header(
+                "API-Version", "The edition of this API to answer as.", tuple(sorted(EDITIONS)), default_edition().name
+            ),
+        ),
+        limits=LIMITS,
+        dress=_dress,
+        media=(JsonRenderer.media_type, VendorJsonRenderer.media_type),
+        answer_headers=(
+            AnswerHeader(
+                "API-Version",
+                "The edition that answered.",
+                {"type": "string", "enum": sorted(EDITIONS), "example": default_edition().name},
+            ),
+            AnswerHeader(
+                "X-RateLimit-Limit",
+                "Requests that the tightest limit allows in its window.",
+                {"type": "integer", "minimum": 1},
+            ),
+            AnswerHeader("X-RateLimit-Remaining", "Requests left in the window.", {"type": "integer", "minimum": 0}),
+            AnswerHeader("X-RateLimit-Reset", "When the limit is whole again, in Unix seconds.", {"type": "integer"}),
+            AnswerHeader("X-RateLimit-Window", "The window's length in seconds.", {"type": "integer", "minimum": 1}),
         ),
     )
 )
@@ -80,10 +112,5 @@ class AuterityView(DialectView):
         self.edition = edition_of(request)
         super().initial(request, *args, **kwargs)
 
-    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
-        edition = getattr(self, "edition", None)
-        if edition is not None and response.status_code < 400 and isinstance(response, Response):
-            response.data = edition.answer(response.data)
-            response["API-Version"] = edition.name
-            response["Vary"] = "API-Version, Accept"
-        return super().finalize_response(request, response, *args, **kwargs)
+    def shown(self, body: Any) -> Any:
+        return self.edition.answer(body)

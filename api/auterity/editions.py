@@ -1,7 +1,7 @@
 """The editions of the `auterity` dialect (contract README, `API-Version`). Each is its difference from the newest.
 
 An edition decides how errors are worded, how long a page is by default, and what older clients expect in an answer. It is applied
-at the edge; services never see it.
+at the edge; services never see it. Requests need no such difference: the newest takes every older edition's body.
 """
 
 from __future__ import annotations
@@ -10,7 +10,12 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+from django.utils.http import http_date
 
 from api.dialect import Worded, Wording
 from api.problems import UnknownEdition
@@ -48,6 +53,17 @@ class Edition:
     page_size: ClassVar[int] = 10
     validation_status: ClassVar[int] = 422
     instantiate_status: ClassVar[int] = 200
+    deprecated_at: ClassVar[dt.datetime | None] = None
+    ends_at: ClassVar[dt.datetime | None] = None
+
+    def dress(self, response: HttpResponseBase) -> None:
+        """The headers of every answer, whoever made it. Those of a deprecated edition are RFC 9745's and RFC 8594's."""
+        response["API-Version"] = self.name
+        patch_vary_headers(response, ("API-Version", "Accept"))
+        if self.deprecated_at is not None and self.ends_at is not None:
+            response["Deprecation"] = f"@{int(self.deprecated_at.timestamp())}"
+            response["Sunset"] = http_date(self.ends_at.timestamp())
+            response["Link"] = f'<{GUIDE}>; rel="deprecation"; type="text/html"'
 
     def say(self, request: HttpRequest, error: DomainError, wording: Wording) -> Worded:
         """The error envelope. `trace_id` (000) and `request_id` (001) are one value."""
@@ -58,7 +74,7 @@ class Edition:
             body["details"] = details
         body |= {"trace_id": request_id, "request_id": request_id, "timestamp": _now()}
         status = self.validation_status if isinstance(error, InvalidInput) else wording.status
-        return Worded(status, {"error": body}, {"API-Version": self.name, "Vary": "API-Version, Accept"})
+        return Worded(status, {"error": body})
 
     def code(self, error: DomainError, wording: Wording) -> str:
         return wording.code
@@ -109,6 +125,8 @@ class December2023(January2024):
     """2023-12-01, legacy and deprecated: the graph only inside `definition`, `result` for `output_data`, flat errors."""
 
     name = "2023-12-01"
+    deprecated_at = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
+    ends_at = dt.datetime(2028, 1, 1, tzinfo=dt.UTC)  # At least 12 months later (002, 7.2).
 
     def say(self, request: HttpRequest, error: DomainError, wording: Wording) -> Worded:
         worded = super().say(request, error, wording)
@@ -120,16 +138,17 @@ class December2023(January2024):
             return [self.answer(each) for each in body]
         if not isinstance(body, dict):
             return body
-        old = {
-            name: self.answer(value) if name in ("workflows", "executions", "templates") else value
-            for name, value in body.items()
-        }
+        old = {name: self.answer(value) if name in _NESTED else value for name, value in body.items()}
         if "definition" in old:
             old.pop("nodes", None)
             old.pop("edges", None)
         if "output_data" in old:
             old["result"] = old.pop("output_data")
         return old
+
+
+# Where an answer holds whole workflows, executions or templates.
+_NESTED = frozenset({"workflow", "workflows", "execution", "executions", "template", "templates"})
 
 
 def _listed(name: str, value: Any) -> list[dict[str, str]]:
@@ -139,13 +158,24 @@ def _listed(name: str, value: Any) -> list[dict[str, str]]:
     return [{"field": name, "message": str(value)}]
 
 
-DEFAULT = January2024()
-EDITIONS: Mapping[str, Edition] = {each.name: each for each in (Edition(), DEFAULT, December2023())}
+GUIDE = "/docs"  # The description of the API begins with the editions and how to leave an old one.
+EDITIONS: Mapping[str, Edition] = {each.name: each for each in (Edition(), January2024(), December2023())}
+
+
+def default_edition() -> Edition:
+    """What a request is answered in that names no edition. Raises `ImproperlyConfigured` where the setting names none of ours."""
+    try:
+        return EDITIONS[settings.PLATFORM_DEFAULT_VERSION]
+    except KeyError:
+        raise ImproperlyConfigured(f"PLATFORM_DEFAULT_VERSION must be one of {', '.join(sorted(EDITIONS))}.") from None
 
 
 def edition_of(request: HttpRequest) -> Edition:
     """The edition a request asks for. Raises `UnknownEdition` naming the known ones."""
-    asked = request.headers.get("API-Version", DEFAULT.name).strip()
+    asked = request.headers.get("API-Version")
+    if asked is None:
+        return default_edition()
+    asked = asked.strip()
     try:
         return EDITIONS[asked]
     except KeyError:
@@ -156,7 +186,7 @@ def edition_of(request: HttpRequest) -> Edition:
 
 def edition_for_errors(request: HttpRequest) -> Edition:
     """The same, but an unknown edition gets the default's wording: an error must be said somehow."""
-    return EDITIONS.get(request.headers.get("API-Version", DEFAULT.name).strip(), DEFAULT)
+    return EDITIONS.get(request.headers.get("API-Version", "").strip()) or default_edition()
 
 
 def _now() -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated
 
-from pydantic import AfterValidator, PlainSerializer
+from pydantic import AfterValidator, PlainSerializer, WithJsonSchema
 
 
 def _write(value: dt.datetime) -> str:
@@ -22,5 +22,9 @@ def _in_utc(value: dt.datetime) -> dt.datetime:
         raise ValueError("this time is outside the years 1 to 9999") from None
 
 
-Moment = Annotated[dt.datetime, PlainSerializer(_write, return_type=str, when_used="json")]
+Moment = Annotated[
+    dt.datetime,
+    PlainSerializer(_write, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
+]
 Instant = Annotated[dt.datetime, AfterValidator(_in_utc)]  # a time that a client sends; without an offset it is UTC

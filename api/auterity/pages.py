@@ -65,3 +65,37 @@ def cut(
     )
     told = {"total": count, "page": query.page, "page_size": size, "total_pages": pages, "pagination": about}
     return list(rows[start : start + size]), told
+
+
+COUNTED = 10_000  # rows of a table without end that are counted one by one; beyond, `total` says so
+
+
+def cut_endless(
+    rows: QuerySet[Any], query: PageQuery, *, default_size: int, after: QuerySet[Any] | None = None
+) -> tuple[list[Any], dict[str, Any], bool]:
+    """As `cut`, for a table that grows without end: keys are walked in the rows' order, and only a page's rows are read.
+
+    `after` are the rows that follow a cursor; with it the page's number is not looked at. The last value says whether `total`
+    is exact: a table is counted up to `COUNTED` rows, and not at all where the page itself shows its end.
+    """
+    size = query.page_size or query.limit or default_size
+    start = 0 if after is not None else (query.page - 1) * size
+    keys = list((rows if after is None else after).values_list("pk", flat=True)[start : start + size + 1])
+    more = len(keys) > size
+    found = {each.pk: each for each in rows.order_by().filter(pk__in=keys[:size])}
+    if after is None and not more and (keys or start == 0):
+        total, exact = start + len(keys), True
+    else:
+        counted = rows[: COUNTED + 1].count()
+        total, exact = max(min(counted, COUNTED), start + len(keys[:size])), counted <= COUNTED
+    pages = math.ceil(total / size)
+    about = PaginationInfo(
+        page=query.page,
+        limit=size,
+        total=total,
+        total_pages=pages,
+        has_next=more,
+        has_prev=start > 0 or after is not None,
+    )
+    told = {"total": total, "page": query.page, "page_size": size, "total_pages": pages, "pagination": about}
+    return [found[key] for key in keys[:size] if key in found], told, exact

@@ -10,21 +10,25 @@ import secrets
 from typing import Any
 from uuid import UUID
 
+import structlog
 from django.core.files.uploadhandler import FileUploadHandler, SkipFile
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import render
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from api.hosted.fields import Drawn, drawn, files_in, given_in
+from api.hosted.pages import drawn_page
+from api.problems import BodyTooLarge, as_domain_error
 from api.uploads import OnDisk
 from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput, Kind
 from executions import forms, handed_in, people, questions
 from executions.errors import AlreadyAnswered, QuestionClosed, QuestionNotFound
 from executions.models import OpenQuestion
 from workflows.errors import WorkflowNotFound
+
+log = structlog.get_logger(__name__)
 
 _STATUS = {
     Kind.NOT_FOUND: 404,
@@ -50,7 +54,7 @@ class _Unasked(FileUploadHandler):
 class HostedPage(View):
     """No cookie counts here, so there is nothing that a forged request could misuse."""
 
-    http_method_names = ["get", "head", "post"]
+    http_method_names = ["get", "head", "options", "post"]
 
     @method_decorator(csrf_exempt)
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -59,6 +63,8 @@ class HostedPage(View):
             answer = super().dispatch(request, *args, **kwargs)
         except DomainError as error:
             answer = self.say(request, "This cannot be done", error.message, status=_STATUS.get(error.kind, 400))
+        except Exception as error:
+            answer = self._say_problem(request, error)
         answer["Cache-Control"] = "no-store"
         answer["Referrer-Policy"] = "no-referrer"
         answer["X-Robots-Tag"] = "noindex, nofollow"
@@ -69,16 +75,36 @@ class HostedPage(View):
         wanted = any(each.kind == "file" for each in fields)
         request.upload_handlers = [OnDisk(request) if wanted else _Unasked(request)]
 
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        answer = self.say(request, "This cannot be done", "This page can be opened and its form sent.", status=405)
+        answer["Allow"] = "GET, HEAD, OPTIONS, POST"
+        return answer
+
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return HttpResponse(status=204, headers={"Allow": "GET, HEAD, OPTIONS, POST"})
+
+    def _say_problem(self, request: HttpRequest, error: Exception) -> HttpResponse:
+        """What was raised below the services: by the parsers of forms, by the database, or by a defect of ours."""
+        problem = as_domain_error(error)
+        if problem is None:
+            log.exception("page_crashed", path=request.path)
+            return self.say(request, "Something went wrong", "It is in our log. Please try again later.", status=500)
+        if problem.kind is Kind.UNAVAILABLE:
+            answer = self.say(
+                request, "Please try again", "A part of our service does not answer just now.", status=503
+            )
+            answer["Retry-After"] = "5"
+            return answer
+        if isinstance(problem, BodyTooLarge):
+            return self.say(request, "This cannot be done", "What you sent is too large.", status=413)
+        message = "There is no such page." if problem.kind is Kind.NOT_FOUND else "What you sent cannot be read."
+        return self.say(request, "This cannot be done", message, status=_STATUS.get(problem.kind, 400))
+
     def say(self, request: HttpRequest, title: str, message: str, status: int = 200) -> HttpResponse:
         return self.page(request, "hosted/message.html", {"title": title, "message": message}, status)
 
     def page(self, request: HttpRequest, template: str, about: dict[str, Any], status: int = 200) -> HttpResponse:
-        nonce = secrets.token_urlsafe(16)
-        answer = render(request, template, {**about, "nonce": nonce}, status=status)
-        answer["Content-Security-Policy"] = (
-            f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-        )
-        return answer
+        return drawn_page(request, template, about, status)
 
 
 class AnswerPage(HostedPage):

@@ -15,10 +15,13 @@ class Permission(StrEnum):
     AI_MANAGE = "ai:manage"
     AI_PROCESS = "ai:process"
     AI_ROUTE = "ai:route"
+    COMMUNICATION_SEND = "communication:send"
     EXECUTION_READ = "execution:read"
     INTEGRATION_MANAGE = "integration:manage"
     INTEGRATION_READ = "integration:read"
+    INTEGRATION_SYNC = "integration:sync"
     LOGS_READ = "logs:read"
+    MEMBER_INVITE = "member:invite"
     METRICS_READ = "metrics:read"
     ORGANIZATION_MANAGE = "organization:manage"
     ORGANIZATION_READ = "organization:read"
@@ -51,7 +54,9 @@ _VIEWER = {
 }
 _MEMBER = _VIEWER | {
     Permission.AI_PROCESS,
+    Permission.COMMUNICATION_SEND,
     Permission.INTEGRATION_READ,
+    Permission.INTEGRATION_SYNC,
     Permission.TEMPLATE_CREATE,
     Permission.WORKFLOW_CREATE,
     Permission.WORKFLOW_EXECUTE,
@@ -61,6 +66,7 @@ _MANAGER = _MEMBER | {
     Permission.AI_MANAGE,
     Permission.AI_ROUTE,
     Permission.INTEGRATION_MANAGE,
+    Permission.MEMBER_INVITE,
     Permission.METRICS_READ,
     Permission.TEMPLATE_DELETE,
     Permission.TEMPLATE_UPDATE,

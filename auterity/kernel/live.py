@@ -10,9 +10,8 @@ import asyncio
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import orjson
 import structlog
@@ -23,9 +22,12 @@ log = structlog.get_logger(__name__)
 Fact = dict[str, Any]
 Watcher = Callable[[Fact], None]
 
+WIDE = "organization:"  # how the topics begin that `watched` knows of
+
+_Told = TypeVar("_Told")
 _PREFIX = "aut:live:"
+_HEARD_SECONDS = 1.0
 _AWAY_SECONDS = 5.0
-_LISTEN_SECONDS = 2.0
 
 
 class LiveBus:
@@ -37,6 +39,7 @@ class LiveBus:
         self._sender: Any = None
         self._away_until = 0.0
         self._lock = threading.Lock()
+        self._heard: tuple[float, frozenset[str]] = (0.0, frozenset())
         self._pubsub: Any = None
         self._reader: asyncio.Task[None] | None = None
         self._adrift = False
@@ -48,14 +51,25 @@ class LiveBus:
             if loop is not None and self._watchers and not loop.is_closed():
                 loop.call_soon_threadsafe(self._hand_out_all, list(facts))
             return
-        if time.monotonic() < self._away_until:
-            return
-        try:
-            self._publish_to_redis(facts)
-        except Exception as error:
-            # Whatever the Redis client raises: watchers refetch, and the next commits do not wait for a dead server.
-            self._away_until = time.monotonic() + _AWAY_SECONDS
-            log.warning("live_updates_away", error=type(error).__name__)
+        self._ask_redis(lambda: self._publish_to_redis(facts))
+
+    @property
+    def unheard(self) -> bool:
+        """Surely nobody watches anything: a publisher need not even write its facts down."""
+        return not settings.REDIS_URL and not self._watchers
+
+    def watched(self, *topics: str) -> set[str]:
+        """Those of the topics that somebody watches, in any process; told by Redis, that may be a second old.
+
+        For a topic that repeats what is published anyway. Its watchers look at the database too. Never raises.
+        """
+        if not settings.REDIS_URL:
+            return {each for each in topics if each in self._watchers}
+        until, heard = self._heard
+        if time.monotonic() >= until:
+            heard = self._ask_redis(self._channels) or frozenset()
+            self._heard = (time.monotonic() + _HEARD_SECONDS, heard)
+        return {each for each in topics if each in heard}
 
     async def watch(self, topic: str, watcher: Watcher) -> None:
         """Call `watcher` with every later fact of the topic, on the event loop this is awaited on."""
@@ -78,32 +92,6 @@ class LiveBus:
                     # Whatever the Redis client raises: what still comes for a topic that nobody watches is dropped.
                     log.warning("live_updates_away", error=type(error).__name__)
 
-    def serve(self) -> None:
-        """Called on the server's event loop: threads of this process may listen from then on."""
-        self._loop = asyncio.get_running_loop()
-
-    @contextmanager
-    def listening(self, topic: str, wanted: Callable[[Fact], bool]) -> Iterator[threading.Event]:
-        """For a thread that waits: an event that is set by a fact of the topic. Without a server's loop it never is.
-
-        A hint like everything here: look at the database too, now and then.
-        """
-        heard = threading.Event()
-        loop = self._loop
-        if loop is None or loop.is_closed() or not loop.is_running():
-            yield heard
-            return
-
-        def watcher(fact: Fact) -> None:
-            if wanted(fact):
-                heard.set()
-
-        try:
-            asyncio.run_coroutine_threadsafe(self.watch(topic, watcher), loop).result(timeout=_LISTEN_SECONDS)
-            yield heard
-        finally:
-            asyncio.run_coroutine_threadsafe(self.unwatch(topic, watcher), loop)
-
     # -- inside ------------------------------------------------------------------------------------------------------
 
     def _hand_out_all(self, facts: list[tuple[str, Fact]]) -> None:
@@ -114,19 +102,39 @@ class LiveBus:
         for watcher in list(self._watchers.get(topic, ())):
             watcher(fact)
 
-    def _publish_to_redis(self, facts: Iterable[tuple[str, Fact]]) -> None:
+    def _ask_redis(self, ask: Callable[[], _Told]) -> _Told | None:
+        """None when Redis is away. The next commits do not wait for a dead server."""
+        if time.monotonic() < self._away_until:
+            return None
+        try:
+            with self._lock:
+                return ask()
+        except Exception as error:
+            # Whatever the Redis client raises: watchers refetch.
+            self._away_until = time.monotonic() + _AWAY_SECONDS
+            log.warning("live_updates_away", error=type(error).__name__)
+            return None
+
+    def _redis(self) -> Any:
         import redis
 
-        with self._lock:
-            if self._sender is None:
-                self._sender = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=1)
-            pipeline = self._sender.pipeline(transaction=False)
-            together: dict[str, list[Fact]] = defaultdict(list)
-            for topic, fact in facts:
-                together[topic].append(fact)
-            for topic, its_facts in together.items():
-                pipeline.publish(_PREFIX + topic, orjson.dumps(its_facts))
-            pipeline.execute()
+        if self._sender is None:
+            self._sender = redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=1)
+        return self._sender
+
+    def _publish_to_redis(self, facts: Iterable[tuple[str, Fact]]) -> None:
+        pipeline = self._redis().pipeline(transaction=False)
+        together: dict[str, list[Fact]] = defaultdict(list)
+        for topic, fact in facts:
+            together[topic].append(fact)
+        for topic, its_facts in together.items():
+            pipeline.publish(_PREFIX + topic, orjson.dumps(its_facts))
+        pipeline.execute()
+
+    def _channels(self) -> frozenset[str]:
+        """Every wide topic that any process subscribes to."""
+        found = self._redis().pubsub_channels(f"{_PREFIX}{WIDE}*")
+        return frozenset(each.decode().removeprefix(_PREFIX) for each in found)
 
     async def _subscribe(self, *topics: str) -> bool:
         """False when Redis is away: then the reader subscribes once it is back, and watchers poll meanwhile."""

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import structlog
+from corsheaders.defaults import default_headers
 
 from auterity import env
 
@@ -19,7 +20,10 @@ SECRET_KEY = ENV.secret_key
 DEBUG = ENV.debug
 ALLOWED_HOSTS = ENV.allowed_hosts or ["localhost", "127.0.0.1", "[::1]"]
 PUBLIC_URL = ENV.public_url or f"http://localhost:{ENV.port}"
-VAULT_KEYS = [f"vault:{SECRET_KEY}"]
+VAULT_KEYS = [
+    *ENV.vault_keys,
+    f"vault:{SECRET_KEY}",
+]  # The newest wraps; the last one is for what was stored before any was set.
 
 INSTALLED_APPS = [
     "unfold",
@@ -35,22 +39,28 @@ INSTALLED_APPS = [
     "corsheaders",
     "auterity",
     "accounts",
+    "vault",
     "integrations",
     "artefacts",
     "ai",
     "workflows",
     "templates_app",
     "executions",
+    "notifications",
+    "monitoring",
     "api",
 ]
 
 WEB_THREADS = 16  # requests one web process works on side by side; see auterity/http.py
 
 MIDDLEWARE = [
-    "api.middleware.RequestIdMiddleware",
+    "api.metering.MeterMiddleware",
+    "api.middleware.EdgeMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
+    "api.middleware.LimitsMiddleware",
+    "api.caching.CachingMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -112,7 +122,12 @@ def database(url: str) -> dict[str, Any]:
 DATABASES: dict[str, dict[str, Any]] = {"default": database(ENV.database_url)}
 REDIS_URL = ENV.redis_url
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        # What is kept there can be done without, so nobody waits long for a server that does not answer.
+        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 1},
+    }
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
@@ -130,6 +145,9 @@ AUTH_PASSWORD_VALIDATORS = [
 TOKEN_ISSUER = "auterity"  # noqa: S105  A name, not a secret.
 REFRESH_WINDOW = timedelta(days=7)
 CROSS_SYSTEMS = ["relaycore"]
+INVITATION_LIFETIME = timedelta(days=7)
+PASSWORD_RESET_LIFETIME = timedelta(hours=1)
+EMAIL_VERIFICATION_LIFETIME = timedelta(days=1)
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -165,6 +183,37 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
 CORS_ALLOWED_ORIGINS = ENV.cors_origins
+CORS_ALLOW_CREDENTIALS = True  # For the origins above only.
+CORS_ALLOW_HEADERS = [
+    *default_headers,
+    "api-version",
+    "idempotency-key",
+    "if-match",
+    "if-none-match",
+    "range",
+    "x-request-id",
+]
+CORS_EXPOSE_HEADERS = [
+    "API-Version",
+    "Content-Disposition",
+    "Deprecation",
+    "ETag",
+    "Idempotent-Replayed",
+    "Link",
+    "Retry-After",
+    "Sunset",
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "X-RateLimit-Window",
+    "X-Request-ID",
+    "X-Total-Count",
+]
+
+PLATFORM_DEFAULT_VERSION = ENV.default_version  # the edition of the API for whoever names none
+RATE_LIMITS = ENV.rate_limits
+TRUSTED_PROXIES = ENV.trusted_proxies
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXIES else None
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
@@ -177,7 +226,16 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Auterity",
     "VERSION": VERSION,
-    "DESCRIPTION": "Workflows that an AI, people and systems carry out together, and that survive crashes.",
+    "DESCRIPTION": (
+        "Workflows that an AI, people and systems carry out together, and that survive crashes.\n\n"
+        "**Editions.** The header `API-Version` chooses how requests and answers look: `2025-08-08`, `2024-01-15` (the default) "
+        "or `2023-12-01`. Every answer names its edition. `2023-12-01` is deprecated and ends on 2028-01-01. To leave it: read "
+        "`nodes` and `edges` at the top of a workflow or go on reading them in `definition`, read an execution's `output_data` "
+        "instead of `result`, and an error's `error.code` and `error.message` instead of `code` and `error`.\n\n"
+        "**Limits.** Every answer says in `X-RateLimit-Limit`, `-Remaining`, `-Reset` (unix seconds) and `-Window` (seconds) "
+        "what is left; 429 says in `Retry-After` how many seconds to wait.\n\n"
+        "**Caching.** A GET answers an `ETag`; sent as `If-None-Match` it gets 304 while nothing changed."
+    ),
     "OAS_VERSION": "3.1.1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
@@ -188,6 +246,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,  # Every field of a change is optional as it is.
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "POSTPROCESSING_HOOKS": ["api.openapi.finish"],
 }
 
 # What the engine promises, in seconds and counts. See docs/architecture.md, "How an execution survives".
@@ -216,6 +275,17 @@ ENGINE: dict[str, Any] = {
     "hung_threads": 16,  # steps that never came back before a worker stops taking work
     "sync_wait_seconds": 25.0,  # how long execution_mode=sync waits before it answers 202
 }
+
+# When operators are alerted. See docs/howto/watch.md.
+MONITORING: dict[str, Any] = {
+    "error_percent": 5.0,  # of the requests that fail on our side (5xx) ...
+    "error_minutes": 5,  # ... within the last so many minutes ...
+    "error_requests": 50,  # ... when there were at least so many
+    "lag_seconds": 60.0,  # that a due execution waits for a worker
+    "disk_free_percent": 5.0,
+}
+
+SOCKETS: dict[str, Any] = {"most": 4000}  # open at once in one process
 
 EGRESS_ALLOW = ENV.egress_allow
 OPENAI_API_KEY = ENV.openai_api_key

@@ -29,3 +29,4 @@ OPENAI_BASE_URL = ""
 SMTP_URL = ""
 SMS_URL = ""
 SQLITE_DIR = ""
+RATE_LIMITS = False  # But in the tests of the limits.

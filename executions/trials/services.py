@@ -34,10 +34,10 @@ from executions.trials.running import (
     shown,
     try_out,
 )
-from workflows import selectors as workflows
 from workflows.errors import DefinitionRefused
 from workflows.models import Workflow, WorkflowVersion
 from workflows.plans import Plan, plan_of
+from workflows.services import kept_version
 
 log = structlog.get_logger(__name__)
 
@@ -126,8 +126,7 @@ def try_node(
 
 def planned(actor: Actor, workflow_id: UUID, number: int | None) -> tuple[WorkflowVersion, Plan]:
     """A version and its runnable form. Raises `DefinitionRefused` with everything that keeps it from running."""
-    workflow = workflows.get_workflow(actor=actor, workflow_id=workflow_id)
-    version = workflows.get_version(actor=actor, workflow=workflow, number=number)
+    version = kept_version(actor=actor, workflow_id=workflow_id, number=number)
     try:
         return version, plan_of(version.id)
     except InvalidDefinition as error:

@@ -7,9 +7,9 @@ from django.contrib import admin
 from django.test import Client
 from django.urls import path, reverse
 
-from accounts import tokens
+from accounts import invitations, letters, links, tokens
 from accounts.errors import TokenInvalid
-from accounts.models import Membership, Organization, Session, User
+from accounts.models import Invitation, Letter, Membership, Organization, Session, UsageQuota, UsageTally, User
 
 urlpatterns = [path("admin/", admin.site.urls)]
 
@@ -121,3 +121,44 @@ def test_switching_off_by_hand_ends_the_logins(operator, founder, log_in, model)
     assert model.objects.get(pk=row.pk).is_active is False
     assert is_dead(pair)
     assert Session.objects.get().revoked_at
+
+
+def test_an_operator_sets_limits_and_sees_how_far_they_are_used(operator, admin) -> None:
+    add = reverse("admin:accounts_usagequota_add")
+    sent = {"organization": admin.organization_id, "monthly_ai_tokens": 100, "collaborators": 3}
+    assert operator.post(add, sent).status_code == 302
+    quota = UsageQuota.unscoped.get()
+    assert (quota.limit("ai_tokens", "monthly"), quota.limit("ai_tokens", "daily")) == (100, None)
+    assert quota.limit("collaborators", "daily") == 3
+    assert [(each.counter, each.used) for each in UsageTally.unscoped.all()] == [("ai_tokens", 0)]
+    page = reverse("admin:accounts_usagequota_change", args=[quota.pk])
+    shown = operator.get(page).content.decode()
+    assert "0 of 100" in shown
+    assert "1 of 3" in shown
+    assert operator.post(page, {"monthly_ai_tokens": -1}).status_code == 200  # The form again, with what is wrong.
+    assert operator.post(page, {"monthly_ai_tokens": "", "collaborators": 3}).status_code == 302
+    assert UsageTally.unscoped.count() == 0
+    assert operator.post(page.replace("change", "delete"), {"post": "yes"}).status_code == 403
+
+
+def test_an_operator_revokes_invitations_and_sends_them_again(operator, admin) -> None:
+    made = invitations.invite(actor=admin, email="jane@example.com")
+    listing = reverse("admin:accounts_invitation_changelist")
+    for action, said in (
+        ("send_again", "a new link is sent"),
+        ("revoke", "revoked"),
+        ("send_again", "accepted or rev"),
+    ):
+        answer = operator.post(listing, {"action": action, "_selected_action": [str(made.pk)]}, follow=True)
+        assert said in answer.content.decode(), action
+    row = Invitation.unscoped.get()
+    assert (row.serial, row.revoked_at is None) == (2, False)
+    assert (
+        links.invitation_token(row)
+        not in operator.get(reverse("admin:accounts_invitation_change", args=[row.pk])).content.decode()
+    )
+    letters.not_sent(Letter.objects.latest("id"), "the server said no", final=True)
+    sent = {"action": "try_now", "_selected_action": [str(Letter.objects.latest("id").pk)]}
+    listing = reverse("admin:accounts_letter_changelist")
+    assert "1 mails are due now" in operator.post(listing, sent, follow=True).content.decode()
+    assert Letter.objects.latest("id").due_at is not None

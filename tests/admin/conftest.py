@@ -146,10 +146,14 @@ def row_of(db: None) -> Callable[[type[models.Model]], models.Model]:
             return f"{field.model.__name__.lower()}@example.com"
         if isinstance(field, models.DateTimeField):
             return timezone.now()
+        if isinstance(field, models.DateField):
+            return timezone.now().date()
         if isinstance(field, models.UUIDField):
             return uuid7()
         if isinstance(field, models.BooleanField):
             return False
+        if isinstance(field, models.BinaryField):
+            return b"\x00\xff"
         return (
             field.to_python("1")
             if not isinstance(field, models.CharField | models.TextField)

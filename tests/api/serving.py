@@ -15,9 +15,12 @@ import orjson
 import uvicorn
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
-from websockets.typing import Subprotocol
+from websockets.typing import Origin, Subprotocol
 
+from api.auterity.client_streams import STREAMS
+from api.socket_watch import WATCH
 from auterity.asgi import application
+from auterity.server import SERVED
 
 ENDED = ("completed", "failed", "cancelled", "timeout")
 
@@ -34,12 +37,16 @@ class Server:
 
     def __init__(self) -> None:
         self.port = free_port()
-        config = uvicorn.Config(application, port=self.port, lifespan="off", log_level="warning")
+        config = uvicorn.Config(application, port=self.port, lifespan="off", **SERVED)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="server", daemon=True)
 
     def _run(self) -> None:
-        asyncio.run(self._server.serve())
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._server.serve()
 
     def __enter__(self) -> Server:
         self._thread.start()
@@ -54,9 +61,12 @@ class Server:
         self._thread.join(10)
 
     def settle(self) -> None:
-        """Wait until no connection is left, so that none touches the database after the test."""
+        """Wait until no connection is left, nor anything that is done once one is gone: none may touch the database after the
+        test."""
+        state = self._server.server_state
         until = time.monotonic() + 10
-        while self._server.server_state.connections and time.monotonic() < until:
+        while (state.connections or state.tasks or not WATCH.asleep or not STREAMS.empty) and time.monotonic() < until:
+            self._loop.call_soon_threadsafe(STREAMS.forget)
             time.sleep(0.01)
 
     @contextmanager
@@ -67,15 +77,37 @@ class Server:
         header: str = "",
         query: str = "",
         subprotocols: list[str] | None = None,
+        cookie: str = "",
+        origin: str = "",
     ) -> Iterator[Socket]:
         """A client's connection. `header` is a bearer token."""
         offered = [Subprotocol(each) for each in subprotocols or []] or None
         more = {"Authorization": f"Bearer {header}"} if header else {}
+        more |= {"Cookie": cookie} if cookie else {}
         address = f"ws://127.0.0.1:{self.port}{path}{query}"
         with connect(
-            address, additional_headers=more, subprotocols=offered, proxy=None, open_timeout=10, max_size=None
+            address,
+            additional_headers=more,
+            subprotocols=offered,
+            proxy=None,
+            open_timeout=10,
+            max_size=None,
+            origin=Origin(origin) if origin else None,
         ) as connection:
             yield Socket(connection)
+
+    def raw_socket(self, path: str, token: str) -> socket.socket:
+        """A connection that shakes hands and answers nothing from then on."""
+        made = socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        lines = [
+            f"GET {path} HTTP/1.1", "Host: localhost", "Upgrade: websocket", "Connection: Upgrade",
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 13",
+            *([f"Authorization: Bearer {token}"] if token else []), "", "",
+        ]  # fmt: skip
+        made.sendall("\r\n".join(lines).encode())
+        assert b"101" in made.recv(12)
+        return made
 
 
 @dataclass

@@ -13,7 +13,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from api import sockets
+from api import socket_watch, sockets
 from auterity.embedded import start_runner, stop_runner
 from tests.api.people import Person
 from tests.api.serving import Server, joined
@@ -126,7 +126,7 @@ def test_a_finished_execution_is_shown_and_closed_after_a_while(
 def test_a_lost_fact_is_fetched_from_the_database(server: Server, ann: Person, run: str, path: str, token: str) -> None:
     """The bus is only a hint: with nobody publishing, the socket still comes to the end."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sockets, "RECHECK_SECONDS", 0.3)
+        patch.setattr(socket_watch, "LOOK_SECONDS", 0.3)
         patch.setattr("auterity.kernel.live.LIVE.publish", lambda facts: None)
         with server.socket(path, header=token) as socket:
             joined(socket)

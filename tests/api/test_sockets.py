@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from accounts import services
-from api import sockets
+from api import socket_connection
 from tests.api.people import PASSWORD, Person
 from tests.api.serving import Server, joined, refused
 from tests.api.shapes import EXECUTION, STATUS_FRAME, wrong
@@ -86,8 +86,8 @@ def test_a_bad_token_in_the_header_is_not_made_good_by_another(server: Server, p
 
 
 def test_who_says_nothing_is_closed_in_time(server: Server, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert sockets.FIRST_FRAME_SECONDS == 10.0
-    monkeypatch.setattr(sockets, "FIRST_FRAME_SECONDS", 0.3)
+    assert socket_connection.FIRST_FRAME_SECONDS == 10.0
+    monkeypatch.setattr(socket_connection, "FIRST_FRAME_SECONDS", 0.3)
     with server.socket(path) as socket:
         frames, code, reason = socket.closed()
     assert ([each["code"] for each in frames], code, reason) == (["NOT_AUTHENTICATED"], 4401, "auth_timeout")
@@ -113,7 +113,7 @@ def test_a_foreign_and_an_unknown_execution_are_4404_alike(
     assert run not in str(foreign)
 
 
-@pytest.mark.parametrize("path", ["/ws/nowhere", "/ws/executions/not-a-uuid", "/", "/api/workflows"])
+@pytest.mark.parametrize("path", ["/ws/no/where", "/ws/executions/not-a-uuid", "/", "/api/workflows"])
 def test_an_unknown_address_is_4404(server: Server, path: str, token: str) -> None:
     with server.socket(path, header=token) as socket:
         refused(socket, "NOT_FOUND", 4404)
@@ -174,7 +174,7 @@ def test_logging_out_closes_open_sockets(server: Server, ann: Person, path: str,
 def test_a_socket_ends_with_its_token_after_a_notice(
     server: Server, ann: Person, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sockets, "EXPIRY_NOTICE_SECONDS", 1.5)
+    monkeypatch.setattr(socket_connection, "EXPIRY_NOTICE_SECONDS", 1.5)
     short = services.login(email=ann.email, password=PASSWORD, dialect="t", access_seconds=3)
     with server.socket(path, header=short.access_token) as socket:
         joined(socket)

@@ -24,9 +24,11 @@ BODY = {
     "is_active": False,
     "inputs": {"a": 1},
     "definition": {"nodes": [], "edges": []},
-    "parameters": {},
+    "parameter_values": {},
+    "rating": 5,
     "mode": "whole",
     "happened": True,
+    "body": "A comment",
 }
 KEPT = ("workflows", "executions", "templates_app", "integrations", "ai", "api")
 

@@ -17,11 +17,25 @@ PACKAGES = (
     "engine",
     "executions",
     "integrations",
+    "monitoring",
     "nodes",
+    "notifications",
     "templates_app",
+    "vault",
     "workflows",
 )
-APPS = ("accounts", "ai", "artefacts", "executions", "integrations", "templates_app", "workflows")
+APPS = (
+    "accounts",
+    "ai",
+    "artefacts",
+    "executions",
+    "integrations",
+    "monitoring",
+    "notifications",
+    "templates_app",
+    "vault",
+    "workflows",
+)
 
 
 @cache

@@ -12,6 +12,9 @@ from tests.architecture.source import APPS, attributes, modules
 
 # The machine room and the operators' sites. A new name here needs a reason.
 MAY_LOOK_ACROSS_TENANTS = {
+    "accounts/invitations.py",  # a link proves somebody to one invitation, before they belong to its organization
+    "accounts/letters.py",  # a mail that is due, whoever's it is
+    "accounts/quotas.py",  # what was held back for work that was never heard of again, whoever's it was
     "ai/services.py",  # usage of several organizations' executions, written in one commit
     "artefacts/selectors.py",  # files whose time is over, whoever's they are
     "artefacts/storage.py",  # bytes that no file has
@@ -29,20 +32,36 @@ MAY_LOOK_ACROSS_TENANTS = {
     "executions/schedules.py",  # a worker fires what is due, whoever's it is
     "executions/selectors.py",  # figures of workflows that the caller has proved to see
     "executions/turns.py",  # the slots of an execution that its caller has found
+    "integrations/dispatch.py",  # messages that are due, whoever's they are
+    "integrations/dms/sync.py",  # syncs that are due, whoever's they are
     "integrations/models.py",
     "integrations/providers/sms/outbox.py",  # a row of one organization, written once a key
+    "integrations/selectors.py",  # what was given up, for operators
     "integrations/services.py",
     "integrations/webhooks.py",  # results that are due, whoever's they are
     "templates_app/admin.py",
+    "templates_app/reviews.py",  # a review of a template that its caller has proved to see
+    "templates_app/seeding.py",  # the product's own catalogue
     "templates_app/selectors.py",
-    "templates_app/services.py",  # the product's own catalogue
+    "templates_app/services.py",  # a use is counted for whoever owns the template
+    "templates_app/versions.py",  # rows of a template that its caller has found
+    "vault/selectors.py",  # how operators count keys
+    "vault/services.py",  # server keys are everybody's
+    "notifications/selectors.py",  # heads of the inboxes of connections that were let in
     "workflows/admin.py",
+    "workflows/presence.py",  # connections of this process, whoever's they are
+    "workflows/selectors.py",  # heads of the drafts of connections that were let in
     "workflows/plans.py",  # a worker compiles the version of an execution it holds
 }
 # Rows that belong to a row that belongs to somebody; they have no organization of their own.
 OWNED_THROUGH_A_PARENT = {"artefacts.ArtefactChunk", "executions.ExecutionStep", "executions.WorkflowFigures"}
 # What belongs to the platform and to no tenant.
-NOBODYS = {"executions.Worker"}
+NOBODYS = {
+    "executions.Worker",
+    "monitoring.RequestBucket",
+    "monitoring.SystemAlert",
+    "notifications.SystemAnnouncement",
+}
 EVERY_MODEL = [model for app in (*APPS, "api") for model in apps.get_app_config(app).get_models()]
 
 

@@ -19,7 +19,7 @@ STATUSES = {
     Kind.UNAUTHENTICATED: {401},
     Kind.FORBIDDEN: {400, 403},  # 400: an inactive account (001).
     Kind.NOT_FOUND: {404},
-    Kind.CONFLICT: {400, 409, 422},  # 400: an e-mail that is taken (000, 001).
+    Kind.CONFLICT: {400, 409, 412, 422},  # 400: an e-mail that is taken (000, 001). 412: If-Match.
     Kind.LIMITED: {429},
     Kind.UNAVAILABLE: {500, 503},
 }

@@ -15,7 +15,7 @@ from small_graphs import compiled, new_run, step_of
 from engine.expressions import ExpressionError
 from engine.graph import Node
 from engine.node import Done, Effect, Failed, Outcome, Step
-from engine.perform import MAX_NOTES, RunningStep, perform, prepare, recover
+from engine.perform import MAX_NOTES, NoLongerHeld, RunningStep, perform, prepare, recover
 from engine.ports import NotConfigured, Rejected, TimedOut, Unavailable, Unknown, Usage
 
 LIMIT = 1_000
@@ -231,6 +231,24 @@ def test_an_effect_that_surely_did_not_happen_is_performed() -> None:
 )
 def test_an_effect_nobody_can_look_up_is_not_repeated(lookup: Any) -> None:
     assert recovered(lookup) == (UNKNOWN, [])
+
+
+def test_a_worker_that_lost_its_lease_during_the_look_up_performs_nothing() -> None:
+    """It was stopped for so long that another may have taken over: what it found out is old."""
+    performed: list[str] = []
+
+    def run(config: Any, step: Step) -> Outcome:
+        performed.append(step.key)
+        return Done("performed")
+
+    def lookup(config: Any, step: Any) -> None:
+        step.held = lambda: False
+
+    node, step = node_that(run, lookup=lookup, effect=Effect.UNKEYED)
+    step.held = lambda: True
+    with pytest.raises(NoLongerHeld):
+        recover(node, node.settings, step, max_output_bytes=LIMIT)
+    assert performed == []
 
 
 def test_an_effect_nobody_can_look_up_is_repeated_where_the_node_says_so() -> None:

@@ -13,6 +13,7 @@ from django.db import InterfaceError, OperationalError
 from auterity.kernel.access import Actor
 from engine.node import Done, Effect
 from engine.ports import Usage
+from executions.claims import Claim
 from executions.models import ExecutionStep
 from executions.runner import Runner
 from tests.executions.conftest import Faults
@@ -111,6 +112,22 @@ def test_a_commit_is_repeated_while_the_database_is_away(
     done = ended(start(actor, flow({"a": "count"})))
     assert (done.status, counted.keys, faults.waiting) == ("completed", [f"{done.id}/a/0"], 0)
     assert len(lines_of(done)) == 4
+
+
+def test_a_worker_that_was_stopped_between_intent_and_effect_begins_nothing_without_its_lease(
+    actor: Actor, counted: Counted, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a SIGSTOP: its lease has run out, and it does not know whether somebody else has the execution now."""
+    asked: list[bool] = []
+
+    def held(claim: Claim) -> bool:
+        asked.append(len(asked) >= 2)
+        return asked[-1]
+
+    monkeypatch.setattr(Claim, "held", property(held))
+    done = ended(start(actor, flow({"a": "count"})))
+    assert (done.status, counted.keys, asked) == ("completed", [f"{done.id}/a/0"], [False, False, True])
+    assert steps_of(done)["a"].attempt == 1
 
 
 def test_leases_are_renewed_after_an_error(

@@ -117,12 +117,12 @@ def test_a_claim_brings_the_recorded_steps_in_their_order(actor: Actor, add_node
 def test_renewing_pushes_only_ones_own_leases(actor: Actor) -> None:
     workflow = save(actor, flow({"a": "start"}))
     mine, theirs, gone = (start(actor, workflow) for _ in range(3))
-    held = {each.id: each.fence for each in claim("w1")}
+    held = claim("w1")
     make_due(theirs)
     claim("w2")
     services.cancel(actor=actor, execution_id=gone.id)
     before = fresh(theirs).due_at
-    assert claims.renew(owner="w1", fences=held, lease=500.0) == {theirs.id, gone.id}
+    assert claims.renew(owner="w1", claims=held, lease=500.0) == {theirs.id, gone.id}
     assert fresh(mine).due_at - fresh(mine).started_at > dt.timedelta(seconds=400)
     assert (fresh(theirs).due_at, fresh(gone).due_at) == (before, None)
 
@@ -132,8 +132,8 @@ def test_a_lease_taken_again_by_the_same_worker_is_lost_under_its_old_fence(acto
     [old] = claim("w1")
     make_due(accepted)
     [new] = claim("w1")
-    assert claims.renew(owner="w1", fences={old.id: old.fence}, lease=30.0) == {accepted.id}
-    assert claims.renew(owner="w1", fences={new.id: new.fence}, lease=30.0) == set()
+    assert claims.renew(owner="w1", claims=[old], lease=30.0) == {accepted.id}
+    assert claims.renew(owner="w1", claims=[new], lease=30.0) == set()
 
 
 # -- committing ------------------------------------------------------------------------------------------------------

@@ -245,13 +245,3 @@ def test_a_second_run_repeats_the_inputs(actor: Actor, runner: Runner) -> None:
     again = ended(services.run_again(actor=actor, execution_id=first.id))
     assert (again.rerun_of, again.input_data, again.context) == (first.id, {"n": 1}, {"c": 2})
     assert Execution.unscoped.count() == 2
-
-
-def test_a_caller_may_wait_for_the_end(actor: Actor, runner: Runner) -> None:
-    accepted = start(actor, flow({"a": "start"}), {"n": 1})
-    assert services.wait_for_end(actor=actor, execution_id=accepted.id, seconds=10).status == "completed"
-
-
-def test_a_caller_waits_no_longer_than_it_said(actor: Actor) -> None:
-    accepted = start(actor, flow({"a": "start"}))
-    assert services.wait_for_end(actor=actor, execution_id=accepted.id, seconds=0.05).status == "pending"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from email import message_from_bytes, policy
 from typing import Any
 
@@ -16,7 +17,7 @@ from accounts import members
 from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Role
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from engine.node import Done, Effect, Failed
-from executions import control, questions, services
+from executions import control, journal, questions, services
 from executions.errors import AlreadyAnswered, ExecutionEnded, NotPaused, QuestionClosed, QuestionNotFound
 from executions.models import Execution, OpenQuestion, QuestionAnswer
 from executions.people import Link, link_of, read_link
@@ -218,6 +219,45 @@ def test_a_form_in_mid_run_waits_for_values_and_checks_them_when_they_come(actor
     assert (done.status, done.output_data) == ("completed", {"vin": "1HGCM82633A004352", "miles": 42})
     with pytest.raises((QuestionClosed, AlreadyAnswered)):
         questions.answer_by_link(link=link, given={"values": {"vin": "x"}})
+
+
+def test_of_two_people_who_answer_one_form_at_once_the_second_is_told_that_it_is_closed(
+    actor: Actor, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first answer is stored and not committed yet when the second one comes."""
+    fields = [{"name": "vin", "type": "string", "required": True}]
+    accepted = start(
+        actor, flow({"a": "start", "form": ("form-input", {"fields": fields, "who": "members"})}, "a > form")
+    )
+    question = asked(resting(accepted))
+    stored, go_on, signal = threading.Event(), threading.Event(), journal.signal
+
+    def slow_signal(ids: Any) -> None:
+        stored.set()
+        assert go_on.wait(15)
+        signal(ids)
+
+    def answer(who: Actor) -> str:
+        try:
+            questions.answer(actor=who, question_id=question.id, given={"values": {"vin": who.email}})
+        except QuestionClosed:
+            return "closed"
+        finally:
+            connection.close()
+        return "taken"
+
+    other = colleague(actor, "bea@example.com")
+    monkeypatch.setattr(journal, "signal", slow_signal)
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(answer, actor)
+        assert stored.wait(15)
+        second = threads.submit(answer, other)
+        wait(
+            [second], timeout=0.5
+        )  # It cannot end before the first one has; without the lock it would, and be taken too.
+        go_on.set()
+        assert (first.result(), second.result()) == ("taken", "closed")
+    assert ended(accepted).output_data == {"vin": actor.email}
 
 
 def event_flow(**config: Any) -> dict[str, Any]:

@@ -27,6 +27,7 @@ SLOTS = 16
 BY_HTTP = 5  # every fifth execution is sent over HTTP
 UNSURE = 10  # every tenth has an effect that nobody can look up
 AHEAD = 80  # executions accepted and not ended at any time
+PACE = 21.0  # executions a second, in full: customers come evenly, and 10,000 fit into ten minutes
 
 _Found = TypeVar("_Found")
 
@@ -52,7 +53,7 @@ def measure(short: bool) -> Figures:
                 *workers,
             ],
         ):
-            chaos = Chaos(total, notes, sink.url, web, workers)
+            chaos = Chaos(total, notes, sink.url, web, workers, pace=1000.0 if short else PACE)
             chaos.run(events)
             done = chaos.wait_for_the_end(60 + 20 * lease)
             stopped = [each.stop() for each in workers]
@@ -87,12 +88,14 @@ def measure(short: bool) -> Figures:
 class Chaos:
     """Clients on threads of their own; the monkey on this one."""
 
-    def __init__(self, total: int, notes: Path, sink: str, web: Process, workers: list[Process]) -> None:
+    def __init__(
+        self, total: int, notes: Path, sink: str, web: Process, workers: list[Process], *, pace: float
+    ) -> None:
         from django.conf import settings
 
         from tests.executions.support import save
 
-        self.total, self.web, self.workers = total, web, workers
+        self.total, self.web, self.workers, self.pace = total, web, workers, pace
         self.victims = [web, *workers] if settings.EMBEDDED else workers  # Embedded, the web server is a worker too.
         self.actor = somebody("chaos")
         self.sure = save(self.actor, dag(sink, notes, "note"))
@@ -162,7 +165,9 @@ class Chaos:
         from tests.executions.support import start
 
         try:
+            begun = time.monotonic()
             for n in (n for n in range(self.total) if (n % BY_HTTP == 0) is over_http):
+                time.sleep(max(0.0, begun + n / self.pace - time.monotonic()))
                 while len(self.promised.accepted) - self._done > AHEAD:
                     time.sleep(0.05)
                 workflow = self.sure if n % UNSURE else self.unsure

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
 ROOT = Path(__file__).resolve().parents[2]
 CELERY = [sys.executable, "-m", "celery", "-q"]
+ENDED = (FileNotFoundError, ProcessLookupError)  # What /proc says of a process that has ended since.
 POOL = ["--pool", "threads", "--concurrency", "2", "--without-gossip", "--without-mingle", "-l", "error"]
 
 
@@ -62,32 +65,61 @@ def celery_noops(count: int = 1000) -> float:
 
 
 @contextmanager
-def process(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    running = subprocess.Popen(command, cwd=ROOT, env=environment)
+def process(command: list[str], environment: dict[str, str], **opened: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A process while it is wanted. `opened` is for `Popen`, such as where its output goes."""
+    running = subprocess.Popen(command, **{"cwd": ROOT, "env": environment, **opened})
     try:
         yield running
     finally:
         running.send_signal(signal.SIGTERM)
-        running.wait(40)
+        try:
+            running.wait(40)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
+            raise
 
 
 def cpu_seconds(*processes: subprocess.Popen[bytes]) -> float:
-    """User and system time of the processes so far, by the operating system's accounts."""
+    """User and system time of the processes and of those they started, by the operating system's accounts."""
     ticks = 0
-    for each in processes:
-        fields = Path(f"/proc/{each.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        ticks += int(fields[11]) + int(fields[12])
+    for pid in family(*processes):
+        with suppress(*ENDED):
+            ticks += sum(int(each) for each in stat(pid)[11:15])
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
+def memory_mb(*processes: subprocess.Popen[bytes]) -> float:
+    """MiB in use by the processes and those they started; what several share is counted once."""
+    kib = 0
+    for pid in family(*processes):
+        with suppress(*ENDED):
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            kib += sum(int(each.split()[1]) for each in lines if each.startswith("Pss:"))
+    return round(kib / 1024, 1)
+
+
+def family(*processes: subprocess.Popen[bytes]) -> list[int]:
+    """The processes, and whatever they started that still runs."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(*ENDED):
+            parents[int(folder.name)] = int(stat(int(folder.name))[1])
+    found = [each.pid for each in processes]
+    for pid in found:  # It grows while it is walked.
+        found += [child for child, parent in parents.items() if parent == pid]
+    return found
+
+
+def stat(pid: int) -> list[str]:
+    """/proc/PID/stat after the name: its state, its parent ..., and from 11 on its ticks and those of ended children."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+
+
 def in_threads(count: int, work: Callable[[], object]) -> list:  # type: ignore[type-arg]
-    results: list[object] = []
-    threads = [threading.Thread(target=lambda: results.append(work())) for _ in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
+    """What each of so many threads returns. Raises what one of them raises."""
+    with ThreadPoolExecutor(count) as pool:
+        return [each.result() for each in [pool.submit(work) for _ in range(count)]]
 
 
 def own_database(url: str, name: str) -> str:
@@ -104,12 +136,18 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for_port(port: int) -> None:
-    def listening() -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", port)) == 0
+def first_answer(port: int, path: str = "/") -> None:
+    """Waits until a web server answers, whatever it says."""
 
-    wait_until(listening)
+    def answered() -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().status > 0
+        except OSError:
+            return False
+
+    wait_until(answered)
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 300.0) -> None:

@@ -50,6 +50,7 @@ class Process:
         }  # fmt: skip
         self._environment = {
             **os.environ, "DJANGO_SETTINGS_MODULE": "tests.load.worker_settings", "TRIAL": json.dumps(told),
+            "AUTERITY_RATE_LIMITS": "off",
         }  # fmt: skip
         if fake_time and clock:
             faked = {"LD_PRELOAD": fake_time, "FAKETIME": f"{clock:+.0f}", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}

@@ -67,9 +67,13 @@ class Broker:
     def __init__(self, binary: Path) -> None:
         port = free_port()
         self.url = f"redis://127.0.0.1:{port}/0"
-        command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        wait_for(lambda: listening(port), "Redis")
+        self._command = [binary, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"]
+        self._port = port
+        self.start()
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        wait_for(lambda: listening(self._port), "Redis")
 
     def empty(self) -> None:
         import redis

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.load import g03_stopped, g04_clock, g06_deploy, g07_duplicates, g09_waits, g13_memory
+from tests.load import g03_stopped, g04_clock, g06_deploy, g07_duplicates, g09_waits, g13_memory, g14_sockets
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,6 +28,7 @@ production = pytest.mark.postgres
         pytest.param(g07_duplicates, id="duplicates", marks=production),
         pytest.param(g09_waits, id="waits"),
         pytest.param(g13_memory, id="memory"),
+        pytest.param(g14_sockets, id="sockets"),
     ],
 )
 def test_the_gate_is_passed(transactional_db: None, settings: Any, gate: Any) -> None:

@@ -12,8 +12,9 @@ from template_running import CATALOGUE
 
 from auterity.kernel.access import Actor
 from templates_app.models import TemplateParameter, WorkflowTemplate
+from templates_app.seeding import seed_catalogue
 from templates_app.selectors import list_templates
-from templates_app.services import instantiate, seed_catalogue
+from templates_app.services import instantiate
 
 pytestmark = pytest.mark.django_db
 Make = Callable[..., WorkflowTemplate]

@@ -13,7 +13,7 @@ from template_running import CATALOGUE
 from accounts.models import User
 from auterity.kernel.access import Actor
 from templates_app.models import TemplateReview, WorkflowTemplate
-from templates_app.services import seed_catalogue
+from templates_app.seeding import seed_catalogue
 
 urlpatterns = [path("admin/", admin.site.urls)]
 

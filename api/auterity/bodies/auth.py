@@ -49,6 +49,7 @@ class UserBody(BaseModel):
 
 class Me(UserBody):
     permissions: list[str]
+    email_verified: bool
 
 
 class Login(BaseModel):
@@ -72,10 +73,14 @@ class Tokens(BaseModel):
 class Refresh(BaseModel):
     """Empty where the token comes as a bearer."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9…"}})
+
     refresh_token: str | None = None
 
 
 class Logout(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"example": {"refresh_token": "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9…"}})
+
     refresh_token: str | None = None
 
 

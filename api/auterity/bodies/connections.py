@@ -25,7 +25,18 @@ class ConnectionQuery(PageQuery):
 
 
 class ConnectionCreate(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="ignore",
+        hide_input_in_errors=True,
+        json_schema_extra={
+            "example": {
+                "name": "Lead scores",
+                "type": "custom_model",
+                "config": {"endpoint_url": "https://models.example.com/lead-scorer"},
+                "credentials": {"api_key": "the model's key"},
+            }
+        },
+    )
 
     name: Name
     type: Annotated[str, Field(max_length=40, description="Such as twilio or postgres; see connection-types.")]
@@ -34,7 +45,11 @@ class ConnectionCreate(BaseModel):
 
 
 class ConnectionUpdate(BaseModel):
-    model_config = ConfigDict(extra="ignore", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        extra="ignore",
+        hide_input_in_errors=True,
+        json_schema_extra={"example": {"name": "Lead scores of the group", "disabled": False}},
+    )
 
     name: Name | None = None
     config: Annotated[dict[str, Any] | None, Field(description="All of the type's settings.")] = None

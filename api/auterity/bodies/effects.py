@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
 from api.auterity.moments import Moment
@@ -54,5 +54,7 @@ class EffectQuery(PageQuery):
 
 
 class Settle(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"example": {"happened": True, "note": "It is in the outbox."}})
+
     happened: Annotated[bool, Field(description="Whether the effect took place.")]
     note: Annotated[str, Field(max_length=2000, description="How you know; kept in the execution's log.")] = ""

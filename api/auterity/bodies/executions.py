@@ -152,7 +152,11 @@ class LogBody(BaseModel):
 
 
 class LogPage(Page):
+    """`total` is counted up to 10,000 lines; `total_exact` says whether there are more."""
+
     logs: list[LogBody]
+    total_exact: bool = True
+    next_cursor: Annotated[UUID | None, Field(description="Send it as `cursor` for the lines after these.")] = None
 
 
 class LogQuery(PageQuery):
@@ -161,4 +165,9 @@ class LogQuery(PageQuery):
     level: LogLevel | None = None
     node_id: Annotated[str | None, Field(max_length=100)] = None
     since: Instant | None = None
-    until: Instant | None = None
+    until: Annotated[Instant | None, Field(description="Before this moment.")] = None
+    search: Annotated[str, Field(max_length=200, description="Looks in the messages, ignoring case.")] = ""
+    sort: Annotated[Literal["newest", "oldest"], Field(description="Which line comes first.")] = "newest"
+    cursor: Annotated[UUID | None, Field(description="`next_cursor` of the page before; `page` is not looked at.")] = (
+        None
+    )

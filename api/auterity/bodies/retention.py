@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from artefacts.models import LONGEST_DAYS
 
@@ -13,6 +13,10 @@ Days = Annotated[int, Field(ge=1, le=LONGEST_DAYS)]
 
 class Retention(BaseModel):
     """Days. Deleting goes on in the background, in small parts; figures that were added up stay."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"execution_days": 90, "receipt_days": 30, "upload_days": None}}
+    )
 
     execution_days: Annotated[
         Days, Field(description="Ended executions with their steps, logs and files, from their end.")

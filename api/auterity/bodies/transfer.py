@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.auterity.bodies.workflows import ProblemBody, WorkflowBody
+from api.auterity.bodies.workflows import GRAPH_EXAMPLE, ProblemBody, WorkflowBody
 
 
 class ExportQuery(BaseModel):
@@ -30,7 +30,19 @@ class WorkflowDocument(BaseModel):
     Sent to import, `fill` may hold the values: node id to field to text.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "example": {
+                "format": "auterity-workflow",
+                "format_version": 1,
+                "name": "Customer Follow-up Workflow",
+                "description": "Automated customer follow-up process",
+                "category": "sales",
+                "definition": GRAPH_EXAMPLE,
+            }
+        },
+    )
 
     format: Any = "auterity-workflow"
     format_version: Any = 1

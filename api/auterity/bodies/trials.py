@@ -108,6 +108,8 @@ class TrialBody(BaseModel):
 class NodeTest(BaseModel):
     """What arrives at the node: given, or as an earlier execution recorded it, or both (what is given goes first)."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"inputs": {"customer_email": "customer@example.com"}}})
+
     input: Any = None
     inputs: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
@@ -167,6 +169,10 @@ class TestCaseCreate(BaseModel):
 class TestCaseUpdate(BaseModel):
     """Fields left out are kept. The last result is forgotten."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"assertions": ["output.total == 42"], "expected_status": "completed"}}
+    )
+
     name: str | None = None
     input_data: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
@@ -224,6 +230,8 @@ class TestCasePage(Page):
 
 
 class RunTests(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"example": {"version": "draft"}})
+
     version: Version = None
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.auterity.bodies.workflows import Graph
 from api.auterity.moments import Moment
@@ -44,6 +44,8 @@ class VersionPage(Page):
 class Publish(BaseModel):
     """What is published, and what you saw published when you decided so."""
 
+    model_config = ConfigDict(json_schema_extra={"example": {"version": 3, "published_version": 2, "run_tests": True}})
+
     version: Annotated[int | None, Field(description="The newest where none is named.")] = None
     published_version: Annotated[
         int | None, Field(description="The published version you saw, null for none; another one by now is a conflict.")
@@ -55,6 +57,8 @@ class Publish(BaseModel):
 
 class Rollback(BaseModel):
     """Sent empty, or with the published version you saw."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"published_version": 3}})
 
     published_version: Annotated[
         int | None, Field(description="The published version you saw; another one by now is a conflict.")

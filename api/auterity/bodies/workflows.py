@@ -71,19 +71,28 @@ class WorkflowCreate(GraphParts):
 
 
 class WorkflowUpdate(GraphParts):
-    """Fields left out are kept. `version` is the one you edited; a stale one is refused."""
+    """Fields left out are kept. `version`, or `revision`, is the one you edited; a stale one is refused with both values."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"name": "Customer Follow-up Workflow v2", "definition": GRAPH_EXAMPLE, "version": 1}
+        }
+    )
 
     name: str | None = None
     description: str | None = None
     category: str | None = None
     is_active: bool | None = None
     version: int | None = None
+    revision: Annotated[int | None, Field(description="The `revision` of the answer that you edited.")] = None
     draft: Draft = False
     note: Note = ""
 
 
 class Validate(GraphParts):
     """A definition to check. Nothing is stored and nothing runs."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"definition": GRAPH_EXAMPLE}})
 
 
 class ProblemBody(BaseModel):
@@ -112,6 +121,9 @@ class WorkflowBody(BaseModel):
     updated_at: Moment
     created_by: UUID
     version: int
+    revision: Annotated[
+        int, Field(description="Counts everything that is done to it; frames of its socket carry it too.")
+    ]
     published_version: Annotated[int | None, Field(description="The version that runs begin on.")]
     has_draft: Annotated[bool, Field(description="Whether the newest version, which is shown here, is not published.")]
     organization_id: UUID

@@ -59,7 +59,7 @@ class LoginView(AuterityView):
             address=call.request.META.get("REMOTE_ADDR", ""),
             user_agent=call.request.headers.get("User-Agent", ""),
         )
-        return Answer(_tokens(pair), headers=NO_STORE, sparse=True)
+        return Answer(tokens_body(pair), headers=NO_STORE, sparse=True)
 
 
 class MeView(AuterityView):
@@ -67,7 +67,14 @@ class MeView(AuterityView):
     def get(self, call: Call[None]) -> Answer:
         """Roles and permissions as they are now, not as the token says."""
         profile = selectors.profile(call.actor)
-        return Answer(bodies.Me(**_user(profile), permissions=profile.permissions), headers=NO_STORE)
+        return Answer(
+            bodies.Me(
+                **_user(profile),
+                permissions=profile.permissions,
+                email_verified=profile.user.email_verified_at is not None,
+            ),
+            headers=NO_STORE,
+        )
 
 
 class RefreshView(AuterityView):
@@ -88,7 +95,7 @@ class RefreshView(AuterityView):
         if not token:
             raise errors.NotAuthenticated("Send the refresh token as bearer or in the body.")
         return Answer(
-            _tokens(services.refresh(token=token, access_seconds=self.dialect.access_seconds)),
+            tokens_body(services.refresh(token=token, access_seconds=self.dialect.access_seconds)),
             headers=NO_STORE,
             sparse=True,
         )
@@ -124,7 +131,7 @@ class CrossSystemTokenView(AuterityView):
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-def _tokens(pair: services.TokenPair) -> bodies.Tokens:
+def tokens_body(pair: services.TokenPair) -> bodies.Tokens:
     tokens = bodies.Tokens(access_token=pair.access_token, token_type="bearer", expires_in=pair.expires_in)  # noqa: S106  Not a password.
     if pair.refresh_token is not None:
         tokens.refresh_token = pair.refresh_token

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
@@ -11,8 +12,10 @@ from django.conf import settings
 from accounts.errors import NotAuthenticated
 from api.auterity.bodies import executions as bodies
 from api.auterity.dialect import AuterityView
-from api.auterity.pages import PageQuery, cut
+from api.auterity.pages import PageQuery, cut, cut_endless
 from api.base import Answer, Call, operation
+from api.later import Later, answer_later
+from auterity.kernel.access import Actor
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from executions import control, selectors, services
 from executions.errors import (
@@ -24,11 +27,24 @@ from executions.errors import (
     TooManyQueued,
     TooManyStarts,
 )
+from executions.live import topic_of
 from executions.models import LIVE, Execution, ExecutionLog
 from executions.payloads import shown
 from executions.selectors import ExecutionView as View
 from executions.selectors import StepView
 from workflows.errors import WorkflowInactive, WorkflowNotFound
+
+
+def when_ended(actor: Actor, execution_id: UUID, finish: Callable[[], None]) -> Later:
+    """Finish an answer once the execution has ended, or when a caller has waited long enough."""
+    return Later(
+        topic=topic_of(execution_id),
+        wanted=lambda fact: fact["status"] not in LIVE,
+        happened=lambda: selectors.has_ended(actor=actor, execution_id=execution_id),
+        finish=finish,
+        seconds=settings.ENGINE["sync_wait_seconds"],
+    )
+
 
 TOO_MUCH = (TooManyQueued, TooManyStarts, QueueFull)
 READING = (NotAuthenticated, PermissionDenied, ExecutionNotFound)
@@ -56,20 +72,20 @@ class ExecuteView(AuterityView):
         return Answer(accepted(execution), 202)
 
     def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """A synchronous run is awaited here, after its acceptance is committed whether or not a key was given."""
-        mode = request.data.get("execution_mode") if response.status_code == 202 else None
-        if mode == "sync":
-            ended = services.wait_for_end(
-                actor=request.user,
-                execution_id=UUID(response.data["execution_id"]),
-                seconds=settings.ENGINE["sync_wait_seconds"],
-            )
-            if ended.status not in LIVE:
-                response.data = detail(selectors.view_of(ended)).model_dump(mode="json")
-                response.status_code = 200
-            else:
-                response.data = accepted(ended).model_dump(mode="json")
-        return super().finalize_response(request, response, *args, **kwargs)
+        """A synchronous run is awaited after its acceptance is committed, whether or not a key was given."""
+        answer = super().finalize_response(request, response, *args, **kwargs)
+        if response.status_code == 202 and request.data.get("execution_mode") == "sync":
+            actor, execution_id = request.user, UUID(response.data["execution_id"])
+
+            def finish() -> None:
+                execution = selectors.get_execution(actor=actor, execution_id=execution_id)
+                ended = execution.status not in LIVE
+                body = detail(selectors.view_of(execution)) if ended else accepted(execution)
+                response.data = self.shown(body.model_dump(mode="json"))
+                response.status_code = 200 if ended else 202
+
+            answer_later(request._request, response, when_ended(actor, execution_id, finish))
+        return answer
 
 
 class ExecutionsView(AuterityView):
@@ -175,18 +191,22 @@ class LogsView(AuterityView):
         summary="Search the execution logs",
         query=bodies.LogQuery,
         answers={200: bodies.LogPage},
-        raises=[NotAuthenticated, PermissionDenied, InvalidInput],
+        raises=[NotAuthenticated, PermissionDenied, InvalidInput, LogNotFound],
     )
     def get(self, call: Call[None]) -> Answer:
-        """Newest first, across the organization's executions."""
-        filters = {
-            name: getattr(call.query, name)
-            for name in ("execution_id", "workflow_id", "level", "node_id", "since", "until")
-        }
-        found, page = cut(
-            selectors.list_logs(actor=call.actor, **filters), call.query, default_size=self.edition.page_size
+        """Newest first unless `sort` says otherwise, across the organization's executions. Far back, `cursor` is faster than
+        `page`."""
+        names = ("execution_id", "workflow_id", "level", "node_id", "since", "until", "search")
+        filters = {name: getattr(call.query, name) for name in names}
+        rows = selectors.list_logs(actor=call.actor, oldest_first=call.query.sort == "oldest", **filters)
+        after = None
+        if call.query.cursor is not None:
+            after = selectors.logs_after(rows=rows, line=selectors.get_log(actor=call.actor, log_id=call.query.cursor))
+        found, page, exact = cut_endless(rows, call.query, default_size=self.edition.page_size, after=after)
+        following = found[-1].id if found and page["pagination"].has_next else None
+        return Answer(
+            bodies.LogPage(logs=[_log(each) for each in found], total_exact=exact, next_cursor=following, **page)
         )
-        return Answer(bodies.LogPage(logs=[_log(each) for each in found], **page))
 
 
 class LogView(AuterityView):

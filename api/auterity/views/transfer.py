@@ -34,6 +34,7 @@ class ExportView(AuterityView):
         query=bodies.ExportQuery,
         answers={200: bodies.WorkflowDocument},
         raises=[NotAuthenticated, PermissionDenied, WorkflowNotFound, VersionNotFound],
+        whole=True,
     )
     def get(self, call: Call[None], workflow_id: UUID) -> Answer:
         """A document that holds everything but secrets and ids of this organization, and lists those under `fill_in`.

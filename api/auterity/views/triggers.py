@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, cast
 from urllib.parse import parse_qsl
 from uuid import UUID
 
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from api.auterity.bodies import triggers as bodies
 from api.auterity.dialect import AuterityView
+from api.auterity.views.executions import when_ended
 from api.base import Answer, Call, operation
+from api.later import Later
 from api.parsers import read_json
 from api.problems import BodyTooLarge, MalformedBody, UnsupportedMediaType
 from auterity.kernel.errors import InvalidInput
-from executions import incoming
+from executions import incoming, selectors
 from executions.errors import QueueFull, TooManyQueued, TooManyStarts, WebhookRefused, WorkflowBraked
 from executions.models import LIVE, Execution
 from workflows.errors import WorkflowInactive, WorkflowNotFound
@@ -60,14 +64,17 @@ class WebhookView(AuterityView):
             raise MalformedBody("The request holds a NUL character.")
         execution, repeated = incoming.accept(door, came)
         if door.config.respond == "when_finished":
-            execution = incoming.wait(door, execution)
-            told, can_tell = incoming.response_of(door, execution)
-            if can_tell:
-                return Answer(told)
-        ended = execution.status not in LIVE
-        return Answer(
-            _accepted(execution), 200 if ended and (repeated or door.config.respond != "immediately") else 202
-        )
+            return Answer(_accepted(execution), 202, later=partial(self._when_ended, door, execution))
+        return Answer(_accepted(execution), 200 if repeated and execution.status not in LIVE else 202)
+
+    def _when_ended(self, door: incoming.Door, execution: Execution, response: Response) -> Later:
+        def finish() -> None:
+            now = selectors.get_execution(actor=door.actor, execution_id=execution.id)
+            told, can_tell = incoming.response_of(door, now)
+            response.data = self.shown(told if can_tell else _accepted(now).model_dump(mode="json"))
+            response.status_code = 200 if can_tell or now.status not in LIVE else 202
+
+        return when_ended(door.actor, execution.id, finish)
 
 
 def _raw(request: Request) -> bytes:

@@ -11,7 +11,8 @@ from accounts.errors import NotAuthenticated
 from api.auterity.bodies import workflows as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import cut
-from api.base import Answer, Call, operation
+from api.base import Answer, Call, operation, precondition
+from api.problems import PreconditionFailed
 from auterity.kernel.errors import InvalidInput, PermissionDenied, RevisionConflict
 from engine.expression_functions import FUNCTIONS
 from engine.graph import Problem, check
@@ -20,9 +21,9 @@ from executions import selectors as executions
 from executions import services as execution_services
 from executions.selectors import Figures
 from workflows import selectors, services
+from workflows.changes import WorkflowChange
 from workflows.errors import DefinitionRefused, NothingPublished, WorkflowBusy, WorkflowNotFound
 from workflows.models import Workflow
-from workflows.services import WorkflowChange
 from workflows.shapes import read_definition, write_graph
 
 READING = (NotAuthenticated, PermissionDenied, WorkflowNotFound)
@@ -77,13 +78,15 @@ class WorkflowView(AuterityView):
         workflow = selectors.get_workflow(actor=call.actor, workflow_id=workflow_id)
         definition = selectors.get_version(actor=call.actor, workflow=workflow).definition
         figures = executions.figures([workflow.id])[workflow.id]
-        return Answer(bodies.WorkflowDetail(**workflow_keys(workflow, definition), execution_stats=_stats(figures)))
+        body = bodies.WorkflowDetail(**workflow_keys(workflow, definition), execution_stats=_stats(figures))
+        return Answer(body, revision=workflow.version)
 
     @operation(
         summary="Change a workflow",
         body=bodies.WorkflowUpdate,
         answers={200: bodies.WorkflowBody},
-        raises=[*SAVING, WorkflowNotFound, RevisionConflict, NothingPublished],
+        raises=[*SAVING, WorkflowNotFound, RevisionConflict, PreconditionFailed, NothingPublished],
+        conditional=True,
     )
     def put(self, call: Call[bodies.WorkflowUpdate], workflow_id: UUID) -> Answer:
         """Fields left out are kept. A changed definition becomes a new version; runs stay on the one they began on.
@@ -93,25 +96,33 @@ class WorkflowView(AuterityView):
         """
         if not call.body.model_fields_set:
             raise InvalidInput.of("body", "Name at least one field to change.")
-        change = WorkflowChange(
-            name=call.body.name,
-            description=call.body.description,
-            category=call.body.category,
-            is_active=call.body.is_active,
-            parts=_parts(call.body),
-            version=call.body.version,
-            draft=call.body.draft,
-            note=call.body.note,
-        )
-        workflow = services.update_workflow(actor=call.actor, workflow_id=workflow_id, change=change)
+        with precondition(call.request) as named:
+            change = WorkflowChange(
+                name=call.body.name,
+                description=call.body.description,
+                category=call.body.category,
+                is_active=call.body.is_active,
+                parts=_parts(call.body),
+                version=call.body.version if named is None else named,
+                revision=call.body.revision,
+                draft=call.body.draft,
+                note=call.body.note,
+            )
+            workflow = services.update_workflow(actor=call.actor, workflow_id=workflow_id, change=change)
         return saved(call, workflow)
 
     patch = put
 
-    @operation(summary="Delete a workflow", answers={204: None}, raises=[*READING, WorkflowBusy])
+    @operation(
+        summary="Delete a workflow",
+        answers={204: None},
+        raises=[*READING, WorkflowBusy, PreconditionFailed],
+        conditional=True,
+    )
     def delete(self, call: Call[None], workflow_id: UUID) -> Answer:
         """Its executions stay readable."""
-        execution_services.delete_workflow(actor=call.actor, workflow_id=workflow_id)
+        with precondition(call.request) as named:
+            execution_services.delete_workflow(actor=call.actor, workflow_id=workflow_id, version=named)
         return Answer(None, 204)
 
 
@@ -212,6 +223,7 @@ def workflow_keys(workflow: Workflow, definition: dict[str, Any]) -> dict[str, A
         "updated_at": workflow.updated_at,
         "created_by": workflow.created_by_id,
         "version": workflow.version,
+        "revision": workflow.revision,
         "published_version": workflow.published_version,
         "has_draft": workflow.has_draft,
         "organization_id": workflow.organization_id,

@@ -20,7 +20,8 @@ from auterity.kernel.access import Actor
 from executions import selectors, services
 from executions.models import LIVE, Execution
 from templates_app.models import WorkflowTemplate
-from templates_app.services import instantiate, seed_catalogue
+from templates_app.seeding import seed_catalogue
+from templates_app.services import instantiate
 from workflows.models import Workflow
 
 EMAIL = "demo@auterity.local"

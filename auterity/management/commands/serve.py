@@ -8,8 +8,8 @@ import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from api.sockets import MAX_FRAME_BYTES
 from auterity import env
+from auterity.server import SERVED
 
 
 class Command(BaseCommand):
@@ -31,12 +31,5 @@ class Command(BaseCommand):
             host=options["host"],
             port=options["port"],
             workers=options["workers"],
-            log_level="warning",
-            access_log=False,
-            ws_max_size=MAX_FRAME_BYTES,
-            ws_per_message_deflate=False,
-            ws_ping_interval=25,
-            ws_ping_timeout=60,
-            timeout_graceful_shutdown=20,
-            server_header=False,
+            **SERVED,
         )

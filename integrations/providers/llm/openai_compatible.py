@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, SecretStr
 
-from engine.ports import Completion, PortFailure, Prompt, Rejected, TimedOut, Unavailable, Unknown, Usage
+from engine.ports import Completion, FunctionCall, PortFailure, Prompt, Rejected, TimedOut, Unavailable, Unknown, Usage
 from integrations import egress, http
 from integrations.answers import NotTheAnswer, answer_schema, instruction, read_answer, wants_data
+from integrations.json_api import JsonApi, refusal_of
 from integrations.registry import provider
 
 if TYPE_CHECKING:
@@ -64,7 +65,26 @@ class OpenAiCompatible:
         answer = self._answer(sdk, prompt, deadline)
         text = self._text_of(answer)
         usage = self._usage(prompt, answer, text, (time.perf_counter() - started) * 1000)
-        return Completion(text=text, data=self._data(prompt, answer, text), usage=usage)
+        call = _function_call(answer)
+        return Completion(
+            text=text,
+            data=None if call else self._data(prompt, answer, text),
+            usage=usage,
+            finish_reason="function_call" if call else "length" if _cut(answer) else "stop",
+            function_call=call,
+        )
+
+    def models(self, *, timeout: float) -> list[str]:
+        """The ids of the models that the server offers. Raises Rejected, Unavailable or TimedOut."""
+        key = self._config.api_key.get_secret_value()
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        reply = JsonApi(self._base_url.rstrip("/"), headers).get("/models", timeout=timeout)
+        listed = reply.body.get("data")
+        if not reply.ok:
+            raise refusal_of("The AI service", reply, "", sent=False)
+        if not isinstance(listed, list):
+            raise self._not_openai()
+        return [each["id"] for each in listed if isinstance(each, dict) and isinstance(each.get("id"), str)]
 
     def _answer(self, sdk: OpenAI, prompt: Prompt, deadline: egress.Deadline) -> Any:
         """With the schema as a parameter first; a server that refuses it gets the schema in words, once."""
@@ -105,6 +125,11 @@ class OpenAiCompatible:
         if prompt.max_tokens is not None:
             # OpenAI's newer models know only the new name, most compatible servers only the old one.
             request["max_completion_tokens" if self._name == "openai" else "max_tokens"] = prompt.max_tokens
+        if prompt.functions:
+            # As tools: compatible servers know functions by this name only, and OpenAI's newest models too.
+            request["tools"] = [{"type": "function", "function": dict(each)} for each in prompt.functions]
+            request["parallel_tool_calls"] = False
+            request["tool_choice"] = _choice(prompt.function_call)
         if with_schema:
             schema = {"name": "answer", "schema": answer_schema(prompt), "strict": False}
             request["response_format"] = {"type": "json_schema", "json_schema": schema}
@@ -128,7 +153,7 @@ class OpenAiCompatible:
         try:
             return read_answer(prompt, text)
         except NotTheAnswer as problem:
-            cut = answer.choices[0].finish_reason == "length"
+            cut = _cut(answer)
             why = "it was cut off at max_tokens" if cut else str(problem)
             failure = Rejected if cut else Unavailable
             raise failure(
@@ -195,6 +220,25 @@ def _content(prompt: Prompt) -> str | list[dict[str, Any]]:
         {"type": "text", "text": prompt.text},
         *({"type": "image_url", "image_url": {"url": each}} for each in pictures),
     ]
+
+
+def _choice(function_call: str) -> str | dict[str, Any]:
+    if function_call in ("none", "auto"):
+        return function_call
+    return {"type": "function", "function": {"name": function_call}}
+
+
+def _cut(answer: Any) -> bool:
+    return bool(answer.choices[0].finish_reason == "length")
+
+
+def _function_call(answer: Any) -> FunctionCall | None:
+    """The first function the model asks for, as a tool or, by servers of the older form, as a function call."""
+    message = answer.choices[0].message
+    tools = getattr(message, "tool_calls", None) or []
+    called = getattr(tools[0], "function", None) if tools else getattr(message, "function_call", None)
+    name, arguments = getattr(called, "name", None), getattr(called, "arguments", None)
+    return FunctionCall(name, arguments if isinstance(arguments, str) else "{}") if isinstance(name, str) else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

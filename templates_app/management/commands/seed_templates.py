@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from templates_app.services import seed_catalogue
+from templates_app.seeding import seed_catalogue
 
 
 class Command(BaseCommand):
