@@ -29,6 +29,7 @@ class Page(WordsRefusals):
 @extend_schema(exclude=True)
 class OpenApiView(WordsRefusals, SpectacularAPIView):
     dialect = AUTERITY
+    urlconf = "api.auterity.urls"
     renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer]
 
 
