@@ -9,6 +9,7 @@ from accounts import errors, selectors, services
 from accounts.services import TokenPair
 from api import logins
 from api.base import Answer, Call, operation
+from api.needs import OPEN, SIGNED_IN
 from api.parsers import JsonParser
 from api.problems import RefreshInvalid
 from api.workflow_engine.bodies import auth as bodies
@@ -27,6 +28,7 @@ class JwtLoginView(WorkflowEngineView):
         id="jwt_login",
         body=bodies.JwtLogin,
         answers={200: bodies.JwtTokens},
+        needs=OPEN,
         raises=[errors.WrongCredentials, errors.AccountInactive],
     )
     def post(self, call: Call[bodies.JwtLogin]) -> Answer:
@@ -51,6 +53,7 @@ class JwtRefreshView(WorkflowEngineView):
         summary="Exchange a token for a new one",
         body=bodies.JwtRefresh,
         answers={200: bodies.JwtTokens},
+        needs=OPEN,
         raises=[RefreshInvalid, errors.TokenExpired],
     )
     def post(self, call: Call[bodies.JwtRefresh]) -> Answer:
@@ -64,7 +67,9 @@ class JwtRefreshView(WorkflowEngineView):
 
 
 class JwtLogoutView(WorkflowEngineView):
-    @operation(id="jwt_logout", summary="Log out", body=bodies.JwtLogout, answers={200: bodies.LoggedOut})
+    @operation(
+        id="jwt_logout", summary="Log out", body=bodies.JwtLogout, answers={200: bodies.LoggedOut}, needs=SIGNED_IN
+    )
     def post(self, call: Call[bodies.JwtLogout]) -> Answer:
         """Ends this login at once, everywhere: its tokens and its open sockets; or every login of yours."""
         ended = 1
