@@ -33,3 +33,25 @@ def shown_role(profile: Profile) -> str:
     """003's and 004's word for a role: an ordinary member is a `user`, and so is whoever has an organization to themselves."""
     alone = profile.organization.is_personal and not profile.user.is_staff
     return "user" if profile.role is Role.MEMBER or (alone and profile.role is Role.ADMIN) else profile.role.value
+
+
+def somebody(request: Request) -> Actor | None:
+    """Who a public address is asked by, where they say so and are; nobody for a token that is no good."""
+    bearer = bearer_of(request._request)
+    if bearer is None:
+        return None
+    try:
+        return bearer.actor()
+    except DomainError:
+        return None
+
+
+def client(request: Request, dialect: Dialect, *, remember: bool = False) -> Client:
+    """Who asks to be let in by a dialect's door."""
+    return Client(
+        dialect=dialect.name,
+        access_seconds=dialect.access_seconds,
+        address=address(request),
+        user_agent=user_agent(request),
+        remember=remember,
+    )
