@@ -25,9 +25,7 @@ class _ToProvider(HttpResponseRedirect):
 
 def sent_away(begun: Begun, body: BaseModel, *, at_once: bool) -> Answer:
     """Where to go, as JSON or at once, and the cookie to come back with."""
-    answer: HttpResponse = (
-        _ToProvider(begun.url) if at_once else Response(body.model_dump(mode="json", by_alias=True))
-    )
+    answer: HttpResponse = _ToProvider(begun.url) if at_once else Response(body.model_dump(mode="json", by_alias=True))
     secure = settings.PUBLIC_URL.startswith("https://")
     answer.set_cookie(
         _name(begun.state),

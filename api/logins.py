@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from rest_framework.request import Request
 
+from accounts import tokens
+from accounts.clients import Client
 from accounts.selectors import Profile
-from api.dialect import DIALECTS
+from api.dialect import DIALECTS, Dialect
 from api.tokens import bearer_of
-from auterity.kernel.access import Role
+from auterity.kernel.access import Actor, Role
+from auterity.kernel.errors import DomainError
 
 
 def bearer_token(request: Request) -> str:
@@ -44,6 +47,12 @@ def somebody(request: Request) -> Actor | None:
         return bearer.actor()
     except DomainError:
         return None
+
+
+def seconds_left(request: Request) -> int:
+    """How long the access token that came is good for."""
+    bearer = bearer_of(request._request)
+    return 0 if bearer is None else tokens.seconds_left(bearer.token)
 
 
 def client(request: Request, dialect: Dialect, *, remember: bool = False) -> Client:

@@ -74,7 +74,9 @@ class StateInvalid(DomainError):
     """Unknown, used, too old, of another browser or login, or come back from another provider: one message for all."""
 
     slug = "state_invalid"
-    sentence = "This state is not valid: it is unknown, was used, belongs to another login, or its time is over. Begin anew."
+    sentence = (
+        "This state is not valid: it is unknown, was used, belongs to another login, or its time is over. Begin anew."
+    )
 
 
 class ConsentDenied(DomainError):

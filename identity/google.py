@@ -37,9 +37,7 @@ def provider() -> Provider:
     return Provider(issuer, settings.GOOGLE["client_id"], settings.GOOGLE["client_secret"], names)
 
 
-def begin(
-    *, scopes: Sequence[str], actor: Actor | None = None, redirect_uri: str = "", login_hint: str = ""
-) -> Begun:
+def begin(*, scopes: Sequence[str], actor: Actor | None = None, redirect_uri: str = "", login_hint: str = "") -> Begun:
     """The way to Google. `scopes` are login, calendar, drive; all but login need an `actor`, whom the account is linked to.
 
     Raises `ScopeUnknown`, `NotAuthenticated`, `OAuthNotConfigured`, `RedirectRefused` or `ProviderUnavailable`.
@@ -67,4 +65,6 @@ def ours(granted: frozenset[str], asked: Sequence[str]) -> list[str]:
     """Which of our scopes were granted; people may untick some. What was asked for, where the provider does not say."""
     if not granted:
         return list(asked)
-    return [name for name, needed in SCOPES.items() if name in asked and (name == "login" or granted.issuperset(needed))]
+    return [
+        name for name, needed in SCOPES.items() if name in asked and (name == "login" or granted.issuperset(needed))
+    ]

@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 def store(
     *, organization_id: UUID, identity: ExternalIdentity, scopes: Sequence[str], granted: Granted, now: dt.datetime
 ) -> OAuthGrant:
-    """Keep what was granted, in the place of what was there. A missing refresh token leaves the earlier one of the same account."""
+    """Keep what was granted, in the place of what was there. Without a refresh token the account's earlier one stays."""
     with transaction.atomic():
         rows = OAuthGrant.objects.of(organization_id).filter(user_id=identity.user_id)
         row: OAuthGrant | None = rows.select_for_update().first()
@@ -70,7 +70,7 @@ def verify(grant: OAuthGrant, *, now: dt.datetime | None = None) -> OAuthGrant:
 
 
 def give_back(held: Sequence[OAuthGrant]) -> None:
-    """Have the provider forget what was granted. Where it cannot be reached the tokens end by themselves; ours are gone already."""
+    """Have the provider forget what was granted. Where it cannot be reached, they end by themselves; ours are gone."""
     for each in held:
         tokens = _opened(each)
         try:

@@ -50,7 +50,9 @@ class Ceremony(Identified):
 
     purpose = models.CharField(max_length=12, choices=Purpose.choices)
     challenge = models.BinaryField(editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
     session_id = models.UUIDField(null=True, blank=True)
     pending = models.CharField(max_length=64, blank=True, default="")
     named = models.BooleanField(default=False, help_text="Whether it was asked for by a user name, known or not.")
@@ -102,11 +104,18 @@ class ExternalIdentity(Timestamped):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="external_identities")
     provider = models.ForeignKey(
-        SsoProvider, on_delete=models.CASCADE, null=True, blank=True, related_name="identities", help_text="Empty: Google."
+        SsoProvider,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="identities",
+        help_text="Empty: Google.",
     )
     issuer = models.CharField(max_length=400)
     subject = models.CharField(max_length=255)
-    email = models.EmailField(max_length=254, blank=True, default="", help_text="As the provider said at the last login.")
+    email = models.EmailField(
+        max_length=254, blank=True, default="", help_text="As the provider said at the last login."
+    )
     last_used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -172,7 +181,9 @@ class OAuthState(Identified):
         SsoProvider, on_delete=models.CASCADE, null=True, blank=True, related_name="+", help_text="Empty: Google."
     )
     issuer = models.CharField(max_length=400)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, blank=True, related_name="+"
+    )
     organization_id = models.UUIDField(null=True, blank=True)
     session_id = models.UUIDField(null=True, blank=True)
     binding_hash = models.CharField(max_length=64)

@@ -221,7 +221,12 @@ def _check(claims: Mapping[str, Any], provider: Provider, nonce: str) -> None:
     if claims["iat"] < time.time() - OLDEST_SECONDS:
         raise ExchangeRefused(reason="iat")
     subject = claims["sub"]
-    if not isinstance(subject, str) or not 0 < len(subject) <= 255 or not subject.isascii() or not subject.isprintable():
+    if (
+        not isinstance(subject, str)
+        or not 0 < len(subject) <= 255
+        or not subject.isascii()
+        or not subject.isprintable()
+    ):
         raise ExchangeRefused(reason="sub")
 
 
@@ -279,7 +284,12 @@ def _granted(body: Mapping[str, Any]) -> Granted:
     access, again, seconds, scopes = (
         body.get(name) for name in ("access_token", "refresh_token", "expires_in", "scope")
     )
-    if not isinstance(access, str) or not access or len(access) > LONGEST or str(body.get("token_type")).lower() != "bearer":
+    if (
+        not isinstance(access, str)
+        or not access
+        or len(access) > LONGEST
+        or str(body.get("token_type")).lower() != "bearer"
+    ):
         raise ExchangeRefused(reason="access_token")
     return Granted(
         access_token=access,

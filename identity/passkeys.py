@@ -307,7 +307,9 @@ def _count(passkey: Passkey, found: ceremonies.Asserted, now: dt.datetime) -> No
         return
     with transaction.atomic():
         if rows.update(suspended_at=now, updated_at=now):
-            publish(PasskeySuspended(passkey.pk, passkey.user_id, passkey.nickname, passkey.sign_count, found.sign_count))
+            publish(
+                PasskeySuspended(passkey.pk, passkey.user_id, passkey.nickname, passkey.sign_count, found.sign_count)
+            )
             homes = Membership.objects.filter(user_id=passkey.user_id, is_active=True)
             for organization_id in homes.values_list("organization_id", flat=True):
                 trail.record(

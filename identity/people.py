@@ -59,6 +59,11 @@ def arrive(
     return _let_in(redeemed, of, client, now)
 
 
+def is_of_organization(state: str) -> bool:
+    """Whether a state that waits leads to an organization's provider. Raises `StateInvalid`."""
+    return signins.waiting(state).provider_id is not None
+
+
 # -- inside ----------------------------------------------------------------------------------------------------------
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import members, sessions
+from accounts import logins, members, sessions
 from accounts.factors import Factor
 from accounts.models import Membership, Session
 from audit import trail
@@ -165,9 +165,7 @@ def provider(row: SsoProvider) -> Provider:
     return Provider(row.issuer, row.client_id, secret.decode())
 
 
-def begin(
-    *, provider_id: UUID, actor: Actor | None = None, redirect_uri: str = "", login_hint: str = ""
-) -> Begun:
+def begin(*, provider_id: UUID, actor: Actor | None = None, redirect_uri: str = "", login_hint: str = "") -> Begun:
     """The way to an organization's provider; a signed-in member links the account found there.
 
     Raises `SsoNotFound`, `RedirectRefused` or `ProviderUnavailable`.
@@ -198,7 +196,7 @@ def check_login(membership: Membership, factors: Collection[Factor], proved_in: 
     An organization's provider vouches in that organization only. Raises `SsoElsewhere` or `SsoRequired`.
     """
     by_provider = Factor.SSO in factors
-    if by_provider and proved_in not in (None, membership.organization_id) and not _OWN.intersection(factors):
+    if by_provider and proved_in not in (None, membership.organization_id) and not logins.OWN.intersection(factors):
         raise SsoElsewhere
     if by_provider and proved_in in (None, membership.organization_id):
         return
@@ -207,10 +205,6 @@ def check_login(membership: Membership, factors: Collection[Factor], proved_in: 
     found = SsoProvider.objects.of(membership.organization_id).filter(is_required=True, is_active=True).first()
     if found is not None:
         raise SsoRequired(provider_id=str(found.pk))
-
-
-# What is somebody's own, whichever organization they are in.
-_OWN: Final = frozenset({Factor.PASSWORD, Factor.WEBAUTHN, Factor.OIDC})
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------
@@ -260,7 +254,9 @@ def _end_other_logins(actor: Actor, now: dt.datetime) -> None:
     alive = Session.objects.filter(organization_id=actor.organization_id, revoked_at=None, expires_at__gt=now)
     alive = alive.exclude(pk=actor.session_id).exclude(user_id__in=admins.values("user_id"))
     ending = [each.pk for each in alive.only("id", "factors") if Factor.SSO not in each.factors]
-    sessions.revoke(Session.objects.filter(pk__in=ending), reason="the organization's provider became compulsory", now=now)
+    sessions.revoke(
+        Session.objects.filter(pk__in=ending), reason="the organization's provider became compulsory", now=now
+    )
 
 
 def _place(row: SsoProvider) -> str:

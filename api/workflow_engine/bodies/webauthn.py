@@ -123,7 +123,7 @@ class RegistrationBegun(BaseModel):
     challenge_id: UUID
     expires_at: Moment
     public_key: CreationOptions
-    publicKey: dict[str, Any]  # noqa: N815
+    publicKey: dict[str, Any]
 
 
 class AuthenticationBegun(BaseModel):
@@ -132,7 +132,7 @@ class AuthenticationBegun(BaseModel):
     challenge_id: UUID
     expires_at: Moment
     public_key: RequestOptions
-    publicKey: dict[str, Any]  # noqa: N815
+    publicKey: dict[str, Any]
 
 
 class RegisteredCredential(BaseModel):
@@ -154,7 +154,7 @@ class UsedCredential(BaseModel):
 
 
 class PasskeyTokens(BaseModel):
-    """Seconds where a key says `expires_in`. After a step-up the access token is the one that was sent, there is no refresh token,
+    """Seconds where a key says `expires_in`. After a step-up the access token is the one that was sent, without a refresh token,
     and `fresh_until` says until when the login counts as fresh."""
 
     access_token: str
