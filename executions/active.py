@@ -258,9 +258,7 @@ class Active:
             row = self._row(node, moment)
         else:
             self.unsaved.touch(row)
-        row.attempt, row.status, row.due_at = attempt, StepStatus.RUNNING, None
-        if held_back:
-            row.waits_for, row.state = "", None
+        row.attempt, row.status, row.due_at, row.waits_for = attempt, StepStatus.RUNNING, None, ""
         row.error_code = row.error_message = ""
         if isinstance(config, Failed):
             self._settle(node, row, config, [])

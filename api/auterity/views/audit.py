@@ -11,11 +11,13 @@ from api.base import Answer, Call, operation
 from audit import selectors, services
 from audit.export import FORMATS
 from audit.models import AuditEvent
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
 
 class AuditView(AuterityView):
     @operation(
+        needs=Permission.AUDIT_READ,
         id="audit_list",
         summary="Search the audit trail",
         query=bodies.AuditQuery,
@@ -32,6 +34,7 @@ class AuditView(AuterityView):
 
 class AuditExportView(AuterityView):
     @operation(
+        needs=Permission.AUDIT_READ,
         id="audit_export",
         summary="Export the audit trail",
         query=bodies.AuditExportQuery,
