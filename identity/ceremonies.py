@@ -15,8 +15,17 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import webauthn
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from django.conf import settings
-from webauthn.helpers import base64url_to_bytes, bytes_to_base64url, parse_authenticator_data, parse_client_data_json
+from webauthn.helpers import (
+    base64url_to_bytes,
+    bytes_to_base64url,
+    decode_credential_public_key,
+    decoded_public_key_to_cryptography,
+    parse_attestation_object,
+    parse_authenticator_data,
+    parse_client_data_json,
+)
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 
 from accounts.models import normal_email
@@ -26,6 +35,8 @@ from identity.errors import AssertionInvalid, AttestationInvalid
 CHALLENGE_BYTES: Final = 32
 TIMEOUT_MS: Final = 300_000
 LONGEST: Final = 64 * 1024  # Characters of one part of an answer; real ones have a few thousand at most.
+LONGEST_ID: Final = 1023  # Bytes (WebAuthn 3, 7.1).
+SMALLEST_RSA: Final = 2048
 ALGORITHMS: Final = [
     COSEAlgorithmIdentifier.EDDSA,
     COSEAlgorithmIdentifier.ECDSA_SHA_256,
@@ -101,7 +112,8 @@ def registered(credential: Mapping[str, Any], *, challenge: bytes, verified: boo
             require_user_verification=verified,
             supported_pub_key_algs=ALGORITHMS,
         )
-        parsed = webauthn.helpers.parse_attestation_object(found.attestation_object)
+        _check_new(found.credential_id, found.credential_public_key, credential)
+        parsed = parse_attestation_object(found.attestation_object)
         flags = parsed.auth_data.flags
         _check_backup(flags.be, flags.bs)
     except Exception as error:  # The parsers below raise whatever a hostile byte leads them to.
@@ -143,14 +155,6 @@ def asserted(
     return Asserted(found.new_sign_count, found.user_verified, flags.bs)
 
 
-def challenge_of(credential: Mapping[str, Any]) -> bytes:
-    """The challenge that an answer was made for; empty where it cannot be read."""
-    try:
-        return parse_client_data_json(base64url_to_bytes(credential["response"]["clientDataJSON"])).challenge
-    except Exception as error:
-        raise AssertionInvalid from error
-
-
 def descriptors(rows: Sequence[Any]) -> list[dict[str, Any]]:
     """Passkeys as a browser is told of them."""
     return [{"type": "public-key", "id": each.credential_id, "transports": each.transports} for each in rows]
@@ -172,6 +176,15 @@ def _check_client(credential: Mapping[str, Any]) -> None:
     client = parse_client_data_json(base64url_to_bytes(credential["response"]["clientDataJSON"]))
     if client.cross_origin:
         raise ValueError("The ceremony took place inside another site's page.")
+
+
+def _check_new(credential_id: bytes, public_key: bytes, credential: Mapping[str, Any]) -> None:
+    """What the library leaves to us of a new credential: that it is the one that is named, and has a key that can verify."""
+    if text(credential_id) != str(credential["id"]).rstrip("=") or not 16 <= len(credential_id) <= LONGEST_ID:
+        raise ValueError("The credential is not the one that is named, or its id has a length that it cannot have.")
+    key = decoded_public_key_to_cryptography(decode_credential_public_key(public_key))
+    if isinstance(key, RSAPublicKey) and key.key_size < SMALLEST_RSA:
+        raise ValueError("The RSA key is too short.")
 
 
 def _check_backup(eligible: bool, backed_up: bool) -> None:

@@ -231,7 +231,7 @@ def _check(claims: Mapping[str, Any], provider: Provider, nonce: str) -> None:
 
 
 def _check_hash(claims: Mapping[str, Any], algorithm: str, access_token: str) -> None:
-    """Where the id_token names its access token (`at_hash`), it is this one. EdDSA's is left unread: keys differ in their hash."""
+    """Where the id_token names its access token (`at_hash`), it is this one. EdDSA names no hash."""
     stated, digest = claims.get("at_hash"), _HASHES.get(algorithm[-3:])
     if stated is None or digest is None:
         return

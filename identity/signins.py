@@ -88,7 +88,7 @@ def begin(
     more: Mapping[str, str] | None = None,
     now: dt.datetime | None = None,
 ) -> Begun:
-    """`asked` are scopes as the provider names them, `scopes` as we do. With an `actor`, the account found there is linked to them.
+    """`asked` are scopes as the provider names them, `scopes` as we do. With an `actor` the account is linked to them.
 
     Raises `RedirectRefused`, `NotAuthenticated` or `ProviderUnavailable`.
     """

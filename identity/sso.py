@@ -73,7 +73,7 @@ def configured(actor: Actor) -> SsoProvider:
 
 
 def configure(*, actor: Actor, said: Settings, now: dt.datetime | None = None) -> SsoProvider:
-    """Set the provider up, or change it. Another issuer or client id asks for the secret again, and ends the links to the old one.
+    """Set the provider up, or change it. Another issuer or client id asks for the secret anew, and another issuer ends links.
 
     Making it compulsory ends the logins of members that came another way. Raises `PermissionDenied` or `InvalidInput`.
     """
