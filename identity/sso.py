@@ -75,10 +75,12 @@ def configured(actor: Actor) -> SsoProvider:
 def configure(*, actor: Actor, said: Settings, now: dt.datetime | None = None) -> SsoProvider:
     """Set the provider up, or change it. Another issuer or client id asks for the secret anew, and another issuer ends links.
 
-    Making it compulsory ends the logins of members that came another way. Raises `PermissionDenied` or `InvalidInput`.
+    Making it compulsory ends the logins of members that came another way. Raises `PermissionDenied`, `FreshLoginRequired` or
+    `InvalidInput`.
     """
     require(actor, Permission.ORGANIZATION_MANAGE)
     now = now or timezone.now()
+    logins.require_fresh(actor, now=now)
     members.within_reach(actor, said.default_role)
     domains = _checked(said)
     with transaction.atomic():
@@ -120,9 +122,11 @@ def configure(*, actor: Actor, said: Settings, now: dt.datetime | None = None) -
 
 
 def remove(*, actor: Actor) -> None:
-    """Forget the provider with its links; whoever came by it proves themselves another way. Raises `SsoNotFound`."""
+    """Forget the provider with its links; whoever came by it proves themselves another way. Raises `SsoNotFound` or
+    `FreshLoginRequired`."""
     require(actor, Permission.ORGANIZATION_MANAGE)
     row = _of(actor.organization_id)
+    logins.require_fresh(actor)
     with transaction.atomic():
         trail.record(
             "sso.removed",

@@ -23,6 +23,7 @@ from tests.identity.people import AUTHENTICATE, begun, code_of, completed, regis
 
 pytestmark = pytest.mark.django_db
 
+NOBODYS = "018f0000-0000-7000-8000-000000000000"
 RSA_1024 = {1: 3, 3: -257, -1: b"\x01" * 128, -2: b"\x01\x00\x01"}
 
 REGISTRATIONS: dict[str, dict[str, Any]] = {
@@ -157,7 +158,7 @@ def test_a_challenge_of_another_purpose_login_or_person_is_none(ann: Person, ott
         completed(logged_in_again(ann).api, begun(ann.api), new.register(to_register["public_key"])),
         completed(otto.api, begun(ann.api, AUTHENTICATE), key.sign(to_sign["public_key"]), AUTHENTICATE),
         completed(anyone, begun(ann.api, AUTHENTICATE), key.sign(to_sign["public_key"]), AUTHENTICATE),
-        completed(anyone, {"challenge_id": "018f0000-0000-7000-8000-000000000000"}, key.sign(to_sign["public_key"]), AUTHENTICATE),
+        completed(anyone, {"challenge_id": NOBODYS}, key.sign(to_sign["public_key"]), AUTHENTICATE),
     ]  # fmt: skip
     assert [code_of(each, 400) for each in crossed] == ["ERR_400_CHALLENGE_INVALID"] * len(crossed)
     assert Passkey.objects.count() == 1
