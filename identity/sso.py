@@ -89,7 +89,7 @@ def configure(*, actor: Actor, said: Settings, now: dt.datetime | None = None) -
         moved = (row.issuer, row.client_id) != (said.issuer, said.client_id)
         if not said.client_secret and (moved or not row.sealed):
             raise InvalidInput.of("client_secret", "Give the client secret of this issuer and client id.", "required")
-        if row.issuer and row.issuer != said.issuer:
+        if row.pk and row.issuer and row.issuer != said.issuer:
             row.identities.all().delete()
         was_required = row.is_required and row.is_active
         row.name, row.issuer, row.client_id = said.name, said.issuer, said.client_id
@@ -110,7 +110,7 @@ def configure(*, actor: Actor, said: Settings, now: dt.datetime | None = None) -
             actor=actor,
             resource_type="sso_provider",
             resource_id=str(row.pk),
-            severity="warning",
+            severity="medium",
             details={
                 "issuer": row.issuer,
                 "allowed_domains": row.allowed_domains,
@@ -135,7 +135,7 @@ def remove(*, actor: Actor) -> None:
             actor=actor,
             resource_type="sso_provider",
             resource_id=str(row.pk),
-            severity="warning",
+            severity="medium",
             details={"issuer": row.issuer},
         )
         row.delete()

@@ -27,7 +27,7 @@ def _too_many(request: HttpRequest, error: RateLimited) -> HttpResponse:
 # A whole office may be behind one address, so these only stop machines.
 PAGES = AREAS.add(
     Area(
-        prefixes=("/answer/", "/email-verification/", "/forms/", "/invitations/", "/password-reset/"),
+        prefixes=("/answer/", "/email-verification/", "/forms/", "/invitations/", "/password-reset/", "/sign-in"),
         limits=Limits(
             name="pages",
             rules=(Rule("/*", 120, 60, Scope.ADDRESS), Rule("/*", 30, 15, Scope.ADDRESS, methods=_POST)),
