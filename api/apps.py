@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.checks import register
 
 from auterity.kernel.events import listen
 
@@ -11,10 +12,12 @@ class ApiConfig(AppConfig):
     def ready(self) -> None:
         from accounts.events import SessionRevoked
         from api.base import forgotten_answers
+        from api.needs import check_operations
         from api.socket_tickets import forgotten_tickets
         from api.socket_watch import on_session_revoked
         from executions.retention import also_forget
 
         also_forget("idempotency records", forgotten_answers)
         also_forget("socket tickets", forgotten_tickets)
+        register(check_operations)
         listen(SessionRevoked, on_session_revoked)

@@ -29,6 +29,7 @@ from accounts.usage import add_up
 from artefacts import selectors as artefacts
 from artefacts import services as artefact_services
 from artefacts.models import Artefact, Purpose
+from audit.trail import record
 from auterity.kernel.models import first_id_of
 from executions.models import TERMINAL, Execution, ReceivedEvent, ScheduleFire, WebhookReceipt
 from integrations.models import DeliveryStatus, DmsSync, OutgoingMessage, WebhookDelivery
@@ -118,6 +119,14 @@ def _my_turn() -> bool:
 
 
 def _sweep_organization(organization_id: UUID, now: dt.datetime, swept: Swept) -> None:
+    before_all = dict(swept.counts)
+    _sweep_what_is_over(organization_id, now, swept)
+    gone = {what: count - before_all.get(what, 0) for what, count in swept.counts.items()}
+    if told := {what: count for what, count in gone.items() if count}:
+        record("retention.swept", "sweep", organization_id=organization_id, details={"deleted": told})
+
+
+def _sweep_what_is_over(organization_id: UUID, now: dt.datetime, swept: Swept) -> None:
     add_up(organization_id, now=now)  # Before anything that it counts is gone.
     rules = artefacts.retention_of(organization_id)
     _forget_executions(organization_id, now - dt.timedelta(days=rules.execution_days), swept)

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from audit.trail import record
 from auterity.kernel import vault
 from auterity.kernel.vault import SecretUnreadable
 from vault import keys, selectors
@@ -42,6 +43,10 @@ def rotate(*, organization_id: UUID) -> Resealed:
         row = keys.make(organization_id, 1 if last is None else last.number + 1)
         older = DataKey.objects.of(organization_id).filter(number__lt=row.number, retired_at=None)
         older.update(retired_at=timezone.now())
+        record(
+            "vault.key.rotated", "rotate", organization_id=organization_id, severity="medium",
+            resource_type="data_key", resource_id=row.number,
+        )  # fmt: skip
     return reseal(organization_id=organization_id)
 
 
@@ -95,7 +100,12 @@ def rewrap() -> int:
 
 def destroy(*, organization_id: UUID) -> int:
     """Forget every data key of an organization: what is sealed under them is lost for ever, in backups too."""
-    count: int = DataKey.objects.of(organization_id).delete()[0]
+    with transaction.atomic():
+        count: int = DataKey.objects.of(organization_id).delete()[0]
+        record(
+            "vault.keys.destroyed", "destroy", organization_id=organization_id, severity="high",
+            resource_type="data_key", details={"count": count},
+        )  # fmt: skip
     keys.forget()
     return count
 

@@ -5,6 +5,7 @@ from django.urls import path
 from api.auterity.views import (
     again,
     ai,
+    audit,
     auth,
     collaboration,
     communications,
@@ -155,6 +156,8 @@ urlpatterns = [
     path("api/notifications", notifications.NotificationsView.as_view()),
     path("api/notifications/read", notifications.NotificationsReadView.as_view()),
     path("api/notifications/preferences", notifications.NotificationPreferencesView.as_view()),
+    path("api/audit", audit.AuditView.as_view()),
+    path("api/audit/export", audit.AuditExportView.as_view()),
     path("api/organization/retention", retention.RetentionView.as_view()),
     path("api/integrations/connections", connections.ConnectionsView.as_view()),
     path("api/integrations/connection-types", connections.ConnectionTypesView.as_view()),
