@@ -68,3 +68,22 @@ class TokenReused(Event):
     session_id: UUID
     user_id: UUID
     organization_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyMade(Event):
+    """`user_id` is who the key acts for, `made_by` who made it."""
+
+    key_id: UUID
+    user_id: UUID
+    made_by: UUID
+    organization_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyEnded(Event):
+    """A key was revoked; nothing that came by it may go on."""
+
+    key_id: UUID
+    user_id: UUID
+    organization_id: UUID

@@ -12,8 +12,9 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from accounts.errors import AccountInactive
 from accounts.events import LoginOpened, SessionRevoked
 from accounts.models import RefreshToken, Session, User
+from accounts.rights import held_by
 from accounts.tokens import Claims, Standing, TokenKind
-from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Role
+from auterity.kernel.access import Actor, Role
 from auterity.kernel.events import publish
 
 
@@ -31,7 +32,9 @@ def start(
 
     It lasts `REFRESH_WINDOW`, or to `until` if that is sooner. Raises `AccountInactive` when none lets the person in.
     """
-    let_in = user.memberships.filter(user__is_active=True, is_active=True, organization__is_active=True)
+    let_in = user.memberships.select_related("custom_role").filter(
+        user__is_active=True, user__is_service=False, is_active=True, organization__is_active=True
+    )
     if organization_id is not None:
         let_in = let_in.filter(organization_id=organization_id)
     membership = let_in.order_by("id").first()
@@ -48,8 +51,16 @@ def start(
         address=_line(address, 64),
     )
     publish(LoginOpened(session.pk, user.pk, membership.organization_id, session.address, session.user_agent))
-    role = Role(membership.role)
-    actor = Actor(user.pk, membership.organization_id, role, ROLE_PERMISSIONS[role], user.email, session.pk)
+    custom = membership.custom_role.name if membership.custom_role is not None else ""
+    actor = Actor(
+        user.pk,
+        membership.organization_id,
+        Role(membership.role),
+        held_by(membership),
+        user.email,
+        session.pk,
+        custom,
+    )
     return Standing(actor, session.pk, session.expires_at, user.token_version)
 
 
