@@ -82,7 +82,7 @@ class ApiKeyMade(Event):
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyEnded(Event):
-    """A key was revoked; nothing that came by it may go on."""
+    """A key was revoked or keys were forbidden; nothing that came by it may go on."""
 
     key_id: UUID
     user_id: UUID

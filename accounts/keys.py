@@ -247,6 +247,9 @@ def set_policy(*, actor: Actor, policy: KeyPolicy) -> KeyPolicy:
         Organization.objects.filter(pk=actor.organization_id).update(
             api_keys_allowed=policy.allowed, api_key_days=policy.longest_days, updated_at=timezone.now()
         )
+        if not policy.allowed:
+            for key_id, user_id in ApiKey.objects.of(actor).filter(revoked_at=None).values_list("id", "user_id"):
+                publish(ApiKeyEnded(key_id, user_id, actor.organization_id))
     return policy
 
 
