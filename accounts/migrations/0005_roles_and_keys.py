@@ -12,7 +12,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0003_mailbox_proofs'),
+        ('accounts', '0004_second_factors_and_policies'),
     ]
 
     operations = [
