@@ -24,7 +24,7 @@ import orjson
 import structlog
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from pydantic import BaseModel
@@ -79,6 +79,7 @@ class Answer:
     media: str | None = None  # what an already written body (bytes) is; the view's renderer sends it as it stands
     later: Callable[[Response], Later] | None = None  # what has to happen first, and how the response is finished then
     revision: int | None = None  # the revision that the body shows, which `If-Match` may name when it is changed
+    beside: dict[str, Any] | None = None  # what an envelope shows beside the body, such as which page of a list it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,15 @@ class DialectView(WordsRefusals):
         """A successful answer as this client knows it. For a dialect whose editions differ."""
         return body
 
+    def enveloped(self, body: Any, says: str, beside: dict[str, Any]) -> Any:
+        """A successful answer as it is sent. For a dialect that sends answers in an envelope; `says` is a sentence for people."""
+        return body
+
+    @classmethod
+    def documented(cls, answer: Any) -> Any:
+        """The shape of a successful answer as it is sent, for the OpenAPI document."""
+        return answer
+
     @property
     def _open(self) -> bool:
         asked = self.request  # The OpenAPI generator asks without one.
@@ -183,6 +193,7 @@ def operation(
     whole: bool = False,
     conditional: bool = False,
     description: str = "",
+    says: str = "",
     id: str = "",
     needs: Needs | None = None,
 ) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
@@ -193,6 +204,7 @@ def operation(
     `raw_body` only documents the body; the method reads its bytes itself.
     A GET that answers an object or a list takes `?fields=`, unless its answer makes sense `whole` only.
     `conditional` documents `If-Match`; the method asks for it by `precondition`.
+    `says` is what a dialect whose answers hold a sentence for people puts there.
     `id` is the operation's name in the OpenAPI document, else made of the class and the verb.
     """
 
@@ -212,9 +224,9 @@ def operation(
             key = request.headers.get("Idempotency-Key", "") if creates and isinstance(call.actor, Actor) else ""
             if key:
                 response = _once(view, call, key, lambda: method(view, call, **ids))
-                return _shown(view, response, choosable, chosen)
+                return _shown(view, response, choosable, chosen, says)
             answer = method(view, call, **ids)
-            response = _shown(view, _respond(answer), choosable, chosen)
+            response = _shown(view, _respond(answer), choosable, chosen, says)
             if answer.later is not None:
                 answer_later(request._request, response, answer.later(response))
             return response
@@ -242,9 +254,19 @@ def _query(request: Request) -> dict[str, Any]:
 def _body(request: Request, model: type[BaseModel] | None) -> Any:
     if model is None:
         return None
+    if isinstance(request.data, QueryDict):  # A form, where a view takes one.
+        return model.model_validate(_form(request.data))
     if not isinstance(request.data, dict):
         raise MalformedBody("The request body must be a JSON object.")
     return model.model_validate(request.data)
+
+
+def _form(given: QueryDict) -> dict[str, Any]:
+    """Its text fields; of one given more than once the last counts."""
+    texts = {name: value for name, value in given.dict().items() if isinstance(value, str)}
+    if any("\x00" in each for pair in texts.items() for each in pair):
+        raise MalformedBody("The request body holds a NUL character.")
+    return texts
 
 
 def _chosen(
@@ -257,11 +279,15 @@ def _chosen(
     return fields.chosen(asked, view.shown(dict.fromkeys(choosable.names)))
 
 
-def _shown(view: DialectView, response: Any, choosable: fields.Choosable | None, chosen: list[str] | None) -> Response:
+def _shown(
+    view: DialectView, response: Any, choosable: fields.Choosable | None, chosen: list[str] | None, says: str
+) -> Response:
     if isinstance(response, Response) and not isinstance(response.data, bytes):
         response.data = view.shown(response.data)
         if choosable is not None and chosen is not None and response.status_code == 200:
             response.data = choosable.cut(response.data, chosen)
+        if response.status_code != 204:
+            response.data = view.enveloped(response.data, says, getattr(response, "beside", None) or {})
     return cast("Response", response)
 
 
@@ -295,6 +321,7 @@ def _respond(answer: Answer) -> Any:
     )
     response = Response(body, status=answer.status, headers=answer.headers, content_type=answer.media)
     response.revision = answer.revision  # type: ignore[attr-defined]  # For the ETag; see `api.caching`.
+    response.beside = answer.beside  # type: ignore[attr-defined]
     return response
 
 

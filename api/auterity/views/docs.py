@@ -33,6 +33,7 @@ class Page(WordsRefusals):
 class OpenApiView(WordsRefusals, SpectacularAPIView):
     dialect = AUTERITY
     needs = OPEN
+    urlconf = "api.auterity.urls"
     renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer]
 
 
