@@ -24,7 +24,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from accounts import members, rights
+from accounts import logins, members, rights
 from accounts.errors import (
     ApiKeyNotFound,
     ApiKeyNotFromHere,
@@ -167,12 +167,14 @@ def get(actor: Actor, key_id: UUID) -> ApiKey:
 def make(*, actor: Actor, content: KeyContent, service_account_id: UUID | None = None) -> MadeKey:
     """A key in the actor's own name, or with organization:manage in that of a service account.
 
-    Its scopes are permissions that the actor holds. Raises `PermissionDenied` (also for a caller who came by a key),
+    Its scopes are permissions that the actor holds, and the actor proved themselves in the last ten minutes: a key outlives
+    the login that made it. Raises `PermissionDenied` (also for a caller who came by a key), `FreshLoginRequired`,
     `InvalidInput`, `ApiKeysForbidden`, `ServiceAccountNotFound` or `TooManyApiKeys`.
     """
     require_person(actor)
     if service_account_id is not None:
         require(actor, Permission.ORGANIZATION_MANAGE)
+    logins.require_fresh(actor)
     name, scopes, networks = _checked(actor, content)
     secret = PREFIX + secrets.token_urlsafe(32)
     now = timezone.now()

@@ -226,3 +226,13 @@ def test_no_service_account_of_another_organization(ann: Person, otto: Person, m
 def test_a_key_of_a_closed_organization_is_dead(ann: Person, program: Api) -> None:
     Organization.objects.filter(pk=ann.actor.organization_id).update(is_active=False)
     refusal(program.get("/api/workflows"), 401, "AUTH_001")
+
+
+def test_making_a_key_needs_a_fresh_login(ann: Person) -> None:
+    earlier = timezone.now() - dt.timedelta(minutes=11)
+    pair = services.login(email=ann.email, password=PASSWORD, dialect="auterity", access_seconds=1800, now=earlier)
+    stale = Api(pair.access_token)
+    assert stale.get("/api/workflows").status_code == 200
+    assert stale.post(KEYS, WISH).json()["error"]["details"]["methods"]
+    assert not ApiKey.unscoped.exists()
+    assert ann.api.post(KEYS, WISH).status_code == 201

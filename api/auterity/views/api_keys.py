@@ -7,7 +7,7 @@ from uuid import UUID
 from django.utils import timezone
 
 from accounts import keys
-from accounts.errors import ApiKeyNotFound, ApiKeysForbidden, NotAuthenticated, TooManyApiKeys
+from accounts.errors import ApiKeyNotFound, ApiKeysForbidden, FreshLoginRequired, NotAuthenticated, TooManyApiKeys
 from accounts.grants import ApiKey
 from api.auterity.bodies import api_keys as bodies
 from api.auterity.dialect import AuterityView
@@ -42,7 +42,7 @@ class ApiKeysView(AuterityView):
         summary="Make an API key",
         body=bodies.ApiKeyWish,
         answers={201: bodies.ApiKeyMadeBody},
-        raises=[*READING, InvalidInput, ApiKeysForbidden, TooManyApiKeys],
+        raises=[*READING, InvalidInput, FreshLoginRequired, ApiKeysForbidden, TooManyApiKeys],
     )
     def post(self, call: Call[bodies.ApiKeyWish]) -> Answer:
         """It acts in your name, with what you may do of its scopes. The key is in this answer and nowhere else."""

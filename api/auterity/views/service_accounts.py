@@ -7,6 +7,7 @@ from uuid import UUID
 from accounts import inputs, keys, service_accounts
 from accounts.errors import (
     ApiKeysForbidden,
+    FreshLoginRequired,
     LastAdmin,
     MemberNotFound,
     NotAuthenticated,
@@ -126,7 +127,7 @@ class ServiceKeysView(AuterityView):
         summary="Make an API key for a service account",
         body=bodies.ApiKeyWish,
         answers={201: bodies.ApiKeyMadeBody},
-        raises=[*READING, InvalidInput, ApiKeysForbidden, ServiceAccountNotFound, TooManyApiKeys],
+        raises=[*READING, InvalidInput, FreshLoginRequired, ApiKeysForbidden, ServiceAccountNotFound, TooManyApiKeys],
     )
     def post(self, call: Call[bodies.ApiKeyWish], account_id: UUID) -> Answer:
         """Its scopes are permissions that you hold; it opens those of them that the account's role has."""
