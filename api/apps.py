@@ -10,7 +10,7 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.events import SessionRevoked
-        from api.base import forgotten_answers
+        from api.idempotency import forgotten_answers
         from api.socket_tickets import forgotten_tickets
         from api.socket_watch import on_session_revoked
         from executions.retention import also_forget

@@ -66,6 +66,14 @@ class RefreshInvalid(DomainError):
     sentence = "There is no valid refresh token, and no valid access token either."
 
 
+class CsrfFailed(DomainError):
+    """A change asked for by a cookie alone, which a foreign page could have sent; or with a token that does not fit."""
+
+    kind = Kind.FORBIDDEN
+    slug = "csrf_failed"
+    sentence = "Send a token of GET /api/v1/auth/csrf-token as X-CSRF-TOKEN; this one is missing, wrong or too old."
+
+
 class UnknownEdition(DomainError):
     slug = "unknown_edition"
     sentence = "This API version is not known."

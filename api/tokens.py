@@ -1,4 +1,7 @@
-"""The bearer token of a request, read once: the rate limits ask whose it is, the door whether the login behind it is alive."""
+"""The bearer token of a request, read once: the rate limits ask whose it is, the door whether the login behind it is alive.
+
+Where the path's dialect knows browsers by cookie, the cookie's token stands for it while no Authorization header is sent.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from django.utils import timezone
 from accounts import tokens
 from accounts.errors import TokenInvalid
 from accounts.tokens import Claims, TokenKind
+from api import cookies
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import DomainError
 
@@ -25,6 +29,7 @@ class Bearer:
     token: str
     claims: Claims | None
     problem: DomainError | None = None
+    by_cookie: bool = False
 
     @property
     def claimed(self) -> Claims | None:
@@ -52,7 +57,7 @@ _ENDED: OrderedDict[UUID, None] = OrderedDict()
 
 
 def bearer_of(request: HttpRequest) -> Bearer | None:
-    """The token of `Authorization: Bearer`, or None where there is none."""
+    """The token of `Authorization: Bearer`, or of the session cookie; None where there is none."""
     found: Bearer | None
     try:
         found = request._bearer  # type: ignore[attr-defined]
@@ -69,10 +74,11 @@ def claims_of(request: HttpRequest) -> Claims | None:
 
 def _read(request: HttpRequest) -> Bearer | None:
     scheme, _, sent = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
-    token = sent.strip()
-    if scheme.lower() != "bearer" or not token:
+    by_cookie = not scheme and getattr(request, "takes_cookies", False)
+    token = cookies.access_token(request) if by_cookie else sent.strip()
+    if not token or not (by_cookie or scheme.lower() == "bearer"):
         return None
     try:
-        return Bearer(token, tokens.read(token, TokenKind.ACCESS))
+        return Bearer(token, tokens.read(token, TokenKind.ACCESS), None, by_cookie)
     except DomainError as error:
-        return Bearer(token, None, error)
+        return Bearer(token, None, error, by_cookie)

@@ -8,4 +8,5 @@ urlpatterns = [
     path("api/v1/auth/jwt/login", auth.JwtLoginView.as_view()),
     path("api/v1/auth/refresh", auth.JwtRefreshView.as_view()),
     path("api/v1/auth/logout", auth.JwtLogoutView.as_view()),
+    path("api/v1/auth/csrf-token", auth.CsrfTokenView.as_view()),
 ]

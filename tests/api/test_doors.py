@@ -35,6 +35,7 @@ PUBLIC = {
     "POST /api/auth/reset-password",
     "POST /api/auth/verify-email",
     "POST /api/invitations/accept",  # Whoever holds the link may; a bearer token only says who joins.
+    "GET /api/v1/auth/csrf-token",
     "POST /api/v1/auth/jwt/login",
     "POST /api/v1/auth/refresh",
     "POST /api/workflows/<uuid:workflow_id>/triggers/<str:node_id>",  # The caller proves itself to the trigger.
