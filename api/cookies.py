@@ -13,6 +13,8 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
+from accounts.pairs import TokenPair
+
 ASKED_BY: Final = "X-Session-Cookies"
 _YES = ("on", "true", "1")
 _ACCESS: Final = "auterity_session"
@@ -44,12 +46,12 @@ def are_asked_for(request: HttpRequest) -> bool:
     return request.headers.get(ASKED_BY, "").strip().lower() in _YES
 
 
-def of_login(
-    *, access_token: str, access_seconds: int, refresh_token: str | None, refresh_seconds: int
-) -> tuple[Cookie, ...]:
+def of_pair(pair: TokenPair) -> tuple[Cookie, ...]:
     """The cookies of a login; without a refresh token the one that the browser has stays."""
-    access = Cookie(_named(_ACCESS), access_token, access_seconds)
-    return (access,) if refresh_token is None else (access, Cookie(_named(_REFRESH), refresh_token, refresh_seconds))
+    access = Cookie(_named(_ACCESS), pair.access_token, pair.expires_in)
+    if pair.refresh_token is None:
+        return (access,)
+    return (access, Cookie(_named(_REFRESH), pair.refresh_token, pair.refresh_expires_in))
 
 
 def none_left(request: HttpRequest) -> tuple[Cookie, ...]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rest_framework.request import Request
 
+from accounts import totp
 from accounts.clients import Client
 from accounts.selectors import Profile
 from api import csrf
@@ -41,6 +42,12 @@ def client(request: Request, dialect: Dialect, **said: Any) -> Client:
         user_agent=request.headers.get("User-Agent", ""),
         **said,
     )
+
+
+def code_kinds(code: str | None) -> tuple[str, str]:
+    """(a code of an authenticator, a backup code), one of them empty, where a document has one field for both."""
+    tidy = (code or "").strip()
+    return (tidy, "") if tidy.isdigit() and len(tidy) == totp.DIGITS else ("", tidy)
 
 
 def access_seconds_of(dialect: str, otherwise: int) -> int:

@@ -12,7 +12,7 @@ from accounts.tokens import TokenKind
 from api import cookies, csrf, logins
 from api.base import Answer, Call, operation
 from api.parsers import JsonParser
-from api.problems import CsrfFailed, RefreshInvalid
+from api.problems import CsrfFailed, RefreshInvalid, SessionEnded
 from api.workflow_engine.bodies import auth as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
 
@@ -47,7 +47,7 @@ class JwtLoginView(WorkflowEngineView):
         `details` have an `mfa_token` and the `methods`; `/api/v1/enhanced/multi-factor` finishes the login."""
         body = call.body
         pair = account_logins.by_password(
-            email=body.username,
+            email=selectors.address_of(body.username),
             password=body.password,
             totp_code=body.totp_code or "",
             backup_code=body.backup_code or "",
@@ -65,22 +65,33 @@ class JwtRefreshView(WorkflowEngineView):
         summary="Exchange a token for a new one",
         body=bodies.JwtRefresh,
         answers={200: bodies.JwtTokens},
-        raises=[RefreshInvalid, errors.TokenExpired, CsrfFailed],
+        raises=[RefreshInvalid, SessionEnded, errors.RefreshReused, errors.TokenExpired, CsrfFailed],
     )
     def post(self, call: Call[bodies.JwtRefresh]) -> Answer:
         """Takes the refresh token in the body or in its cookie, or a still valid access token as bearer. Each works once; using
         one a second time ends the whole login."""
-        request = call.request
-        token = call.body.refresh_token or logins.bearer_token(request)
+        request = call.request._request
+        token = call.body.refresh_token or logins.bearer_token(call.request)
         by_cookie = not token
+        token = token or cookies.refresh_token(request)
         try:
-            if by_cookie:
-                token = cookies.refresh_token(request._request)
-                csrf.require(request._request, tokens.read(token, TokenKind.REFRESH).session_id)
-            pair = services.refresh(token=token, access_seconds=self.dialect.access_seconds)
+            claims = tokens.read(token, *((TokenKind.REFRESH,) if by_cookie else (TokenKind.REFRESH, TokenKind.ACCESS)))
         except errors.TokenInvalid as error:
             raise RefreshInvalid from error
-        return tokens_answer(pair, in_cookies=by_cookie)
+        if by_cookie:
+            csrf.require(request, claims.session_id)
+        begun = selectors.login_dialect(claims.session_id)
+        try:
+            pair = services.refresh(
+                token=token, access_seconds=logins.access_seconds_of(begun, self.dialect.access_seconds)
+            )
+        except errors.RefreshReused:
+            raise
+        except errors.TokenInvalid as error:
+            raise SessionEnded from error
+        return tokens_answer(
+            pair, in_cookies=by_cookie, token_type="Bearer" if begun == self.dialect.name else "bearer"
+        )
 
 
 class JwtLogoutView(WorkflowEngineView):
@@ -122,11 +133,14 @@ class CsrfTokenView(WorkflowEngineView):
         return Answer(bodies.CsrfToken(csrf_token=token), headers=NO_STORE, cookies=(cookie,))
 
 
-def tokens_answer(pair: TokenPair, *, in_cookies: bool = False) -> Answer:
-    """The flat body of a login. For a browser the tokens are in cookies, and what it proves itself with is in the body."""
+def tokens_answer(pair: TokenPair, *, in_cookies: bool = False, token_type: str = "Bearer") -> Answer:  # noqa: S107  Not a password.
+    """The flat body of a login. For a browser the tokens are in cookies, and what it proves itself with is in the body.
+
+    `token_type` is as the document writes it that the login was begun by: 003's Bearer or 004's bearer.
+    """
     profile = selectors.profile(pair.actor)
     shown = {
-        "token_type": "Bearer",
+        "token_type": token_type,
         "expires_in": pair.expires_in,
         "user_id": profile.user.pk,
         "role": logins.shown_role(profile),
@@ -140,12 +154,7 @@ def tokens_answer(pair: TokenPair, *, in_cookies: bool = False) -> Answer:
             bodies.JwtTokens.model_validate(shown),
             headers=NO_STORE,
             sparse=True,
-            cookies=cookies.of_login(
-                access_token=pair.access_token,
-                access_seconds=pair.expires_in,
-                refresh_token=pair.refresh_token,
-                refresh_seconds=pair.refresh_expires_in,
-            ),
+            cookies=cookies.of_pair(pair),
         )
     shown["access_token"] = pair.access_token
     if pair.refresh_token is not None:
