@@ -1,7 +1,9 @@
 """The one way a request takes: authenticate, read the shape, call a service, write the shape. Policy is attributes.
 
 class WorkflowList(AuterityView):
-    @operation(summary="Create a workflow", body=WorkflowCreate, answers={201: WorkflowBody}, creates=True)
+    @operation(
+        needs=Permission.WORKFLOW_CREATE, summary="Create a workflow", body=WorkflowCreate, answers={201: WorkflowBody}
+    )
     def post(self, call: Call[WorkflowCreate]) -> Answer: ...
 """
 
@@ -27,11 +29,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.errors import NotAuthenticated
-from api import csrf, fields
+from api import csrf, fields, needs
 from api.cookies import Cookie
 from api.dialect import DIALECTS, Dialect
 from api.idempotency import once
 from api.later import Later, answer_later
+from api.needs import Needs
 from api.parsers import JsonParser, JsonRenderer
 from api.problems import (
     Crashed,
@@ -84,7 +87,7 @@ class Call(Generic[_Body]):
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <access token>`; one query proves the login behind it."""
+    """`Authorization: Bearer <access token or API key>`, or `X-API-Key`; one query proves what is behind it."""
 
     def authenticate(self, request: Request) -> tuple[Actor, str] | None:
         bearer = bearer_of(request._request)
@@ -95,12 +98,15 @@ class BearerAuthentication(BaseAuthentication):
 
 
 class SignedIn(BasePermission):
-    """Deny by default: what a signed-in person may do is decided inside the services."""
+    """Deny by default: a living login, and what the operation declares that it needs. The services ask once more."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        if isinstance(request.user, Actor):
-            return True
-        raise NotAuthenticated
+        if not isinstance(request.user, Actor):
+            raise NotAuthenticated
+        verb = "get" if request.method == "HEAD" else (request.method or "").lower()
+        if hasattr(view, verb):  # Else it is told that the address does not take the method.
+            needs.check(request.user, needs.needs_of(view, verb))
+        return True
 
 
 class WordsRefusals(APIView):
@@ -189,9 +195,11 @@ def operation(
     description: str = "",
     says: str = "",
     id: str = "",
+    needs: Needs | None = None,
 ) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
     """Declare a view method: what it takes, answers and refuses. The declaration is enforced and is the documentation.
 
+    `needs` is what the caller must hold (`api.needs`); without it nobody gets in, and the product does not start.
     `creates` makes the method honour `Idempotency-Key`: the same key and body within 24 hours get the first answer.
     `raw_body` only documents the body; the method reads its bytes itself.
     A GET that answers an object or a list takes `?fields=`, unless its answer makes sense `whole` only.
@@ -226,7 +234,7 @@ def operation(
         about = described_by(method, description)
         tag = method.__module__.rpartition(".")[2]
         declared = Operation(
-            summary, about, answers, body or raw_body, query, raises, creates, id, tag, choosable, conditional
+            summary, about, answers, body or raw_body, query, raises, creates, id, tag, choosable, conditional, needs
         )
         handle.operation = declared  # type: ignore[attr-defined]
         return handle

@@ -32,8 +32,8 @@ def once(actor: Actor, request: Request, key: str, act: Callable[[], Response]) 
     digest = hashlib.sha256(
         orjson.dumps([request.method, request.get_full_path(), request.data], option=orjson.OPT_SORT_KEYS)
     )
-    # A key is one person's: somebody else's first answer would show what its reader may not see.
-    endpoint = f"{actor.user_id} {request.method} {request.path_info}"[:200]
+    # A key is one person's, or one API key's: somebody else's first answer would show what its reader may not see.
+    endpoint = f"{actor.key_id or actor.user_id} {request.method} {request.path_info}"[:200]
     known = IdempotencyRecord.objects.of(actor).filter(endpoint=endpoint, key=key)
     known.filter(created_at__lt=timezone.now() - dt.timedelta(hours=HOURS)).delete()
     try:

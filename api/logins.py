@@ -11,14 +11,14 @@ from accounts.clients import Client
 from accounts.selectors import Profile
 from api import csrf
 from api.dialect import DIALECTS, Dialect
-from api.tokens import bearer_of
+from api.tokens import Bearer, bearer_of
 from auterity.kernel.access import Actor, Role
 
 
 def bearer_token(request: Request) -> str:
     """The token of `Authorization: Bearer`, good or not; empty where there is none. A cookie is none."""
     bearer = bearer_of(request._request)
-    return "" if bearer is None or bearer.by_cookie else bearer.token
+    return "" if not isinstance(bearer, Bearer) or bearer.by_cookie else bearer.token
 
 
 def caller(request: Request) -> Actor | None:

@@ -23,6 +23,7 @@ from accounts.errors import NotAuthenticated, TokenExpired, TokenInvalid
 from api.dialect import Dialect
 from api.examples import MOMENT
 from api.fields import PARAMETER, Choosable
+from api.needs import OPEN, SIGNED_IN, Needs, written
 from api.problems import (
     BodyTooLarge,
     Crashed,
@@ -33,7 +34,7 @@ from api.problems import (
     UnsupportedMediaType,
 )
 from api.throttling import RateLimited
-from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput, TemporarilyUnavailable
+from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput, PermissionDenied, TemporarilyUnavailable
 
 # What any operation may answer, whatever it does.
 DOOR: Sequence[type[DomainError]] = (UnknownEdition, NotAcceptable, RateLimited, TemporarilyUnavailable, Crashed)
@@ -69,6 +70,7 @@ class Operation:
     tag: str
     choosable: Choosable | None = None
     conditional: bool = False
+    needs: Needs | None = None
 
 
 def document(view: Any, dialect: Dialect, *, public: bool) -> None:
@@ -84,8 +86,10 @@ def document(view: Any, dialect: Dialect, *, public: bool) -> None:
             name = f"{name.rsplit('_', 1)[0]}_{verb}"
         described.add(name)
         TAGS[dialect.name, declared.tag] = method.__module__
+        separate = _separate(method)
+        separate.operation = declared  # type: ignore[attr-defined]
         about = _documentation(declared, name, verb, dialect, public=public, sent=view.documented)
-        setattr(view, verb, extend_schema(**about)(_separate(method)))
+        setattr(view, verb, extend_schema(**about)(separate))
 
 
 def _separate(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -118,6 +122,7 @@ def _documentation(
         "description": declared.description,
         "request": declared.body,
         "parameters": [*_parameters(declared.query), *_chosen(declared, verb), *_headers(declared, dialect)],
+        "extensions": {"x-permission": written(declared.needs)} if declared.needs is not None else {},
         "responses": _answers(answers) | _but(_refusals(declared, dialect, public=public), declared.answers),
     }
 
@@ -197,6 +202,8 @@ def _implied(declared: Operation, *, public: bool) -> Iterator[type[DomainError]
     """What the door refuses before the operation is asked."""
     if not public:
         yield from (NotAuthenticated, TokenInvalid, TokenExpired)
+    if declared.needs is not None and declared.needs not in (OPEN, SIGNED_IN):
+        yield PermissionDenied
     if declared.body is not None:
         yield from (MalformedBody, InvalidInput, BodyTooLarge, UnsupportedMediaType)
     if declared.query is not None or declared.choosable is not None:
@@ -274,15 +281,26 @@ def described_by(method: Callable[..., Any], description: str) -> str:
 
 
 class BearerScheme(OpenApiAuthenticationExtension):
-    """How the document says `Authorization: Bearer`."""
+    """How the document says `Authorization: Bearer` and `X-API-Key`."""
 
     target_class = "api.base.BearerAuthentication"
-    name = "bearer"
+    name = ["bearer", "apiKey"]  # type: ignore[assignment]
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "JWT",
-            "description": "An access token of `/api/auth/login`, good for half an hour.",
-        }
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:  # type: ignore[override]
+        return [
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "An access token of `/api/auth/login`, good for half an hour; or an API key.",
+            },
+            {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-API-Key",
+                "description": "An API key of the organization. It opens no operation whose `x-permission` has `person`.",
+            },
+        ]
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        return [{"bearer": []}, {"apiKey": []}]

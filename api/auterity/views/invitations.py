@@ -15,6 +15,8 @@ from api.auterity.dialect import AuterityView
 from api.auterity.pages import cut
 from api.auterity.views.members import member_body
 from api.base import Answer, Call, operation
+from api.needs import OPEN
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
 INVITING = (errors.NotAuthenticated, PermissionDenied)
@@ -22,18 +24,28 @@ INVITING = (errors.NotAuthenticated, PermissionDenied)
 
 class InvitationsView(AuterityView):
     @operation(
+        needs=Permission.MEMBER_INVITE,
         summary="Invite somebody",
         body=bodies.InvitationCreate,
         answers={201: bodies.InvitationBody},
-        raises=[*INVITING, InvalidInput, errors.MemberExists, errors.InvitationPending, errors.QuotaExceeded],
+        raises=[
+            *INVITING,
+            InvalidInput,
+            errors.MemberExists,
+            errors.RoleNotFound,
+            errors.InvitationPending,
+            errors.QuotaExceeded,
+        ],
         creates=True,
     )
     def post(self, call: Call[bodies.InvitationCreate]) -> Answer:
         """Needs member:invite. A mail with a link that works once goes out; it is open for seven days."""
         role = inputs.role([call.body.role], "role")
-        return Answer(_body(invitations.invite(actor=call.actor, email=call.body.email, role=role)), 201)
+        made = invitations.invite(actor=call.actor, email=call.body.email, role=role, custom_role_id=call.body.role_id)
+        return Answer(_body(made), 201)
 
     @operation(
+        needs=Permission.MEMBER_INVITE,
         summary="List the invitations",
         query=bodies.InvitationQuery,
         answers={200: bodies.InvitationPage},
@@ -48,6 +60,7 @@ class InvitationsView(AuterityView):
 
 class InvitationView(AuterityView):
     @operation(
+        needs=Permission.MEMBER_INVITE,
         summary="Revoke an invitation",
         answers={204: None},
         raises=[*INVITING, errors.InvitationNotFound, errors.InvitationClosed],
@@ -60,6 +73,7 @@ class InvitationView(AuterityView):
 
 class InvitationResendView(AuterityView):
     @operation(
+        needs=Permission.MEMBER_INVITE,
         summary="Send an invitation again",
         answers={200: bodies.InvitationBody},
         raises=[*INVITING, errors.InvitationNotFound, errors.InvitationClosed, errors.QuotaExceeded],
@@ -73,6 +87,7 @@ class InvitationAcceptView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         summary="Accept an invitation",
         body=bodies.InvitationAccept,
         answers={201: bodies.InvitationAccepted},
@@ -111,7 +126,8 @@ def _body(row: Invitation) -> bodies.InvitationBody:
     return bodies.InvitationBody(
         id=row.pk,
         email=row.email,
-        role=row.role,
+        role=invitations.role_name_of(row),
+        role_id=row.custom_role_id,
         status=cast("bodies.InvitationStatus", invitations.status_of(row, timezone.now())),
         invited_by=row.invited_by.email if row.invited_by is not None else None,
         created_at=row.created_at,

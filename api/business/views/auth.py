@@ -13,6 +13,7 @@ from api import cookies, csrf, logins
 from api.base import Answer, Call, operation
 from api.business.bodies import auth as bodies
 from api.business.dialect import BusinessView
+from api.needs import OPEN, SIGNED_IN
 from api.parsers import JsonParser
 from auterity.kernel.access import Role, shown_roles
 from auterity.kernel.errors import FieldProblem, InvalidInput
@@ -30,6 +31,7 @@ class RegistrationView(BusinessView):
         summary="Register a person",
         body=bodies.Registration,
         answers={201: bodies.BusinessUser},
+        needs=OPEN,
         raises=[InvalidInput, errors.EmailTaken, errors.UsernameTaken],
     )
     def post(self, call: Call[bodies.Registration]) -> Answer:
@@ -62,6 +64,7 @@ class PasswordLoginView(BusinessView):
         summary="Log in",
         body=bodies.PasswordLogin,
         answers={200: bodies.BusinessToken},
+        needs=OPEN,
         raises=[
             errors.WrongCredentials,
             errors.MfaInvalid,
@@ -101,7 +104,7 @@ class PasswordLoginView(BusinessView):
 
 
 class SignedInUserView(BusinessView):
-    @operation(id="signed_in_user", summary="The signed-in user", answers={200: bodies.BusinessUser})
+    @operation(id="signed_in_user", summary="The signed-in user", answers={200: bodies.BusinessUser}, needs=SIGNED_IN)
     def get(self, call: Call[None]) -> Answer:
         """As stored now."""
         return Answer(_user(selectors.profile(call.actor)), headers=NO_STORE)

@@ -6,6 +6,7 @@ from accounts import errors, second_factors, services
 from accounts import logins as account_logins
 from api import logins
 from api.base import Answer, Call, operation
+from api.needs import OPEN, PERSON
 from api.orchestrator.bodies import auth as bodies
 from api.orchestrator.dialect import OrchestratorView
 
@@ -20,6 +21,7 @@ class OrchestratorLoginView(OrchestratorView):
         summary="Log in",
         body=bodies.OrchestratorLogin,
         answers={200: bodies.OrchestratorLoggedIn},
+        needs=OPEN,
         raises=[
             errors.WrongCredentials,
             errors.MfaInvalid,
@@ -64,6 +66,7 @@ class OrchestratorRefreshView(OrchestratorView):
         summary="Exchange a refresh token for new tokens",
         body=bodies.OrchestratorRefresh,
         answers={200: bodies.OrchestratorTokens},
+        needs=OPEN,
         raises=[errors.TokenInvalid, errors.TokenExpired],
     )
     def post(self, call: Call[bodies.OrchestratorRefresh]) -> Answer:
@@ -80,7 +83,7 @@ class OrchestratorRefreshView(OrchestratorView):
 
 
 class OrchestratorLogoutView(OrchestratorView):
-    @operation(id="logout", summary="Log out", answers={200: bodies.OrchestratorMessage})
+    @operation(id="logout", summary="Log out", answers={200: bodies.OrchestratorMessage}, needs=PERSON)
     def post(self, call: Call[None]) -> Answer:
         """Ends this login at once, everywhere."""
         services.logout(actor=call.actor)
@@ -92,6 +95,7 @@ class EnrolView(OrchestratorView):
         id="mfa_enroll",
         summary="Begin to set up a second factor",
         answers={201: bodies.Enrolment},
+        needs=PERSON,
         raises=[errors.MfaAlreadyEnabled, errors.FreshLoginRequired],
     )
     def post(self, call: Call[None]) -> Answer:
@@ -109,6 +113,7 @@ class EnrolmentCodeView(OrchestratorView):
         summary="Turn the second factor on by its first code",
         body=bodies.EnrolmentCode,
         answers={200: bodies.Enrolled},
+        needs=PERSON,
         raises=[errors.NoPendingSetup, errors.MfaInvalid, errors.MfaAttempts],
     )
     def post(self, call: Call[bodies.EnrolmentCode]) -> Answer:

@@ -11,6 +11,7 @@ from accounts.pairs import TokenPair
 from accounts.tokens import TokenKind
 from api import cookies, csrf, logins
 from api.base import Answer, Call, operation
+from api.needs import OPEN, PERSON
 from api.parsers import JsonParser
 from api.problems import CsrfFailed, RefreshInvalid, SessionEnded
 from api.workflow_engine.bodies import auth as bodies
@@ -40,6 +41,7 @@ class JwtLoginView(WorkflowEngineView):
         id="jwt_login",
         body=bodies.JwtLogin,
         answers={200: bodies.JwtTokens},
+        needs=OPEN,
         raises=LOGIN_ERRORS,
     )
     def post(self, call: Call[bodies.JwtLogin]) -> Answer:
@@ -65,6 +67,7 @@ class JwtRefreshView(WorkflowEngineView):
         summary="Exchange a token for a new one",
         body=bodies.JwtRefresh,
         answers={200: bodies.JwtTokens},
+        needs=OPEN,
         raises=[RefreshInvalid, SessionEnded, errors.RefreshReused, errors.TokenExpired, CsrfFailed],
     )
     def post(self, call: Call[bodies.JwtRefresh]) -> Answer:
@@ -95,7 +98,9 @@ class JwtRefreshView(WorkflowEngineView):
 
 
 class JwtLogoutView(WorkflowEngineView):
-    @operation(id="jwt_logout", summary="Log out", body=bodies.JwtLogout, answers={200: bodies.LoggedOut})
+    @operation(
+        id="jwt_logout", summary="Log out", body=bodies.JwtLogout, answers={200: bodies.LoggedOut}, needs=PERSON
+    )
     def post(self, call: Call[bodies.JwtLogout]) -> Answer:
         """Ends this login at once, everywhere: its tokens and its open sockets; or every login of yours."""
         ended = 1
@@ -118,6 +123,7 @@ class CsrfTokenView(WorkflowEngineView):
         id="csrf_token",
         summary="A token for changes that a browser asks for",
         answers={200: bodies.CsrfToken},
+        needs=OPEN,
         whole=True,
     )
     def get(self, call: Call[None]) -> Answer:

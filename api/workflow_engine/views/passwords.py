@@ -7,6 +7,7 @@ from django.conf import settings
 from accounts import factors, passwords, strength
 from accounts.errors import AccountLocked, LinkInvalid, PasswordReused, PasswordWeak, WrongCredentials
 from api.base import Answer, Call, operation
+from api.needs import OPEN, PERSON
 from api.problems import PasswordMismatch
 from api.workflow_engine.bodies import passwords as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
@@ -20,6 +21,7 @@ class PasswordChangeView(WorkflowEngineView):
         summary="Change your password",
         body=bodies.PasswordChange,
         answers={200: bodies.PasswordChanged},
+        needs=PERSON,
         raises=[WrongCredentials, AccountLocked, PasswordMismatch, PasswordWeak, PasswordReused],
         says="Your password is another one now.",
     )
@@ -52,6 +54,7 @@ class PasswordForgottenView(WorkflowEngineView):
         summary="Have a link mailed to choose a new password",
         body=bodies.PasswordForgotten,
         answers={202: bodies.LinkPromised},
+        needs=OPEN,
         raises=[InvalidInput],
         says="If this address has an account, a mail is on its way.",
     )
@@ -70,6 +73,7 @@ class PasswordResetView(WorkflowEngineView):
         summary="Choose a new password by a mailed link",
         body=bodies.PasswordChosenAnew,
         answers={200: bodies.PasswordReset},
+        needs=OPEN,
         raises=[LinkInvalid, PasswordMismatch, PasswordWeak, PasswordReused],
         says="Log in with your new password.",
     )
