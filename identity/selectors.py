@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from accounts import factors
-from accounts.policies import Tier
 from auterity.kernel.access import Actor
 from identity.models import ExternalIdentity, Health, OAuthGrant, Passkey
 
@@ -26,11 +24,6 @@ def passkeys(actor: Actor) -> list[Passkey]:
 
 def passkey_count(user_id: UUID) -> int:
     return Passkey.objects.filter(user_id=user_id).count()
-
-
-def security_tier(actor: Actor) -> str:
-    """How well the actor's account is protected, by its second factors."""
-    return (Tier.ELEVATED if factors.enrolled(actor.user_id) else Tier.STANDARD).value
 
 
 def can_answer(user_id: UUID) -> bool:

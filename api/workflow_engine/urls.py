@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.workflow_engine.views import auth, oauth, webauthn
+from api.workflow_engine.views import auth, oauth, passwords, webauthn
 
 urlpatterns = [
     path("api/v1/auth/jwt/login", auth.JwtLoginView.as_view()),
@@ -15,4 +15,8 @@ urlpatterns = [
     path("api/v1/webauthn/register/complete", webauthn.RegisterCompleteView.as_view()),
     path("api/v1/webauthn/authenticate/begin", webauthn.AuthenticateBeginView.as_view()),
     path("api/v1/webauthn/authenticate/complete", webauthn.AuthenticateCompleteView.as_view()),
+    path("api/v1/auth/csrf-token", auth.CsrfTokenView.as_view()),
+    path("api/v1/auth/change-password", passwords.PasswordChangeView.as_view()),
+    path("api/v1/auth/forgot-password", passwords.PasswordForgottenView.as_view()),
+    path("api/v1/auth/reset-password", passwords.PasswordResetView.as_view()),
 ]

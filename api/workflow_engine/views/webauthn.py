@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from accounts import errors as login_errors
-from accounts import selectors
+from accounts import selectors, tiers
 from api import logins
 from api.base import Answer, Call, operation
 from api.needs import OPEN, SIGNED_IN
@@ -15,7 +15,6 @@ from api.workflow_engine.bodies import webauthn as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
 from auterity.kernel.errors import InvalidInput
 from identity import errors, passkeys
-from identity import selectors as identity_selectors
 from identity.passkeys import Begun
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -77,7 +76,7 @@ class RegisterCompleteView(WorkflowEngineView):
                 transports=made.transports,
                 created_at=made.created_at,
                 total_credentials=added.total,
-                security_tier=identity_selectors.security_tier(call.actor),
+                security_tier=tiers.current(call.actor).value,
             ),
             201,
         )
