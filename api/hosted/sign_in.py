@@ -1,4 +1,4 @@
-"""`/sign-in`: a small page of ours to sign in with a passkey, with Google or with an organization's provider, and to keep passkeys.
+"""`/sign-in`: a page of ours to sign in with a passkey, Google or an organization's provider, and to keep passkeys.
 
 The page is drawn without a word of script in it; what runs is `static/hosted/sign-in.js`, over the same addresses as any client.
 """

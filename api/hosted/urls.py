@@ -1,4 +1,4 @@
-"""Pages for people who do not sign in: answering by a link, what our mails link to, signing in, and forms that start a workflow."""
+"""Pages for people who do not sign in: answers by a link, what our mails link to, signing in, forms that start a workflow."""
 
 from django.urls import path
 

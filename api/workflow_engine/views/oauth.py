@@ -5,7 +5,7 @@ from __future__ import annotations
 from accounts import errors as login_errors
 from api import arrivals, logins
 from api.base import Answer, Call, operation
-from api.needs import OPEN, SIGNED_IN
+from api.needs import OPEN, PERSON
 from api.workflow_engine.bodies import oauth as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
 from identity import errors, google, grants, selectors
@@ -87,7 +87,7 @@ class GoogleCallbackView(WorkflowEngineView):
 
 class OAuthStatusView(WorkflowEngineView):
     @operation(
-        needs=SIGNED_IN,
+        needs=PERSON,
         summary="Linked accounts",
         id="oauth_status",
         query=bodies.StatusQuery,
