@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import jwt
 import orjson
@@ -77,6 +77,15 @@ class Provider:
         code = secrets.token_urlsafe(16)
         self.codes[code] = {**query, "account": account or Account()}
         return {"code": code, "state": query["state"]}
+
+    def sends_back(self, account: Account) -> None:
+        """From now on a browser that comes is sent back at once, its person agreeing to everything."""
+
+        def agreed(request: Request) -> Response:
+            returned = urlencode(self.consent(request.url, account))
+            return Response("", 302, {"Location": f"{request.args['redirect_uri']}?{returned}"})
+
+        self.server.expect_request("/authorize").respond_with_handler(agreed)
 
     # -- what it answers
 
