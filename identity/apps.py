@@ -10,14 +10,14 @@ class IdentityConfig(AppConfig):
         from django.core.checks import register
 
         from accounts.factors import FACTORS, Factor, SecondFactor
-        from accounts.logins import CHECKS
+        from accounts.vouching import ask_too
         from identity import selectors, sso
         from identity.checks import check_settings
         from identity.models import OAuthGrant, SsoProvider
         from vault.registry import HOLDERS
 
         FACTORS.add(SecondFactor(Factor.WEBAUTHN, available=selectors.can_answer))
-        CHECKS.append(sso.check_login)
+        ask_too(sso.check_login)
         HOLDERS.add(OAuthGrant, "sealed")
         HOLDERS.add(SsoProvider, "sealed")
         register(check_settings)

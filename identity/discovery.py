@@ -184,7 +184,7 @@ def _keys(url: str, seconds: float, deadline: Deadline) -> list[Mapping[str, Any
     listed = as_object(answer).get("keys")
     if answer.status != 200 or not isinstance(listed, list):
         raise ProviderUnavailable("The provider does not show its keys.")
-    found = [each for each in listed[:100] if isinstance(each, dict)]
+    found: list[Mapping[str, Any]] = [each for each in listed[:100] if isinstance(each, dict)]
     _KEYS.put(url, found)
     return found
 

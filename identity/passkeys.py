@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import logins
+from accounts import logins, vouching
 from accounts.clients import Client
 from accounts.factors import Factor
 from accounts.models import Membership, User, normal_email
@@ -73,7 +73,7 @@ def begin_registration(
     """Options for a new passkey of the actor's. Raises `FreshLoginRequired`, `OwnLoginRequired` or `PasskeyLimit`."""
     now = now or timezone.now()
     logins.require_fresh(actor, now=now)
-    logins.require_own(actor)
+    vouching.require_own(actor)
     user = User.objects.get(pk=actor.user_id)
     present = list(Passkey.objects.filter(user=user).order_by("id"))
     if len(present) >= LIMIT:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import inputs, logins, members, services
+from accounts import inputs, logins, members, services, vouching
 from accounts.clients import Client
 from accounts.errors import AccountInactive
 from accounts.events import MemberJoined
@@ -68,7 +69,7 @@ def is_of_organization(state: str) -> bool:
 
 
 def _linked(redeemed: Redeemed, of: SsoProvider | None, actor: Actor, now: dt.datetime) -> Arrived:
-    logins.require_own(actor)
+    vouching.require_own(actor)
     if of is not None:
         sso.check_domain(of, redeemed.person)
     identity = _find(redeemed.person, of)
@@ -154,7 +155,7 @@ def _find(person: Person, of: SsoProvider | None) -> ExternalIdentity | None:
     return rows.filter(issuer=person.issuer, subject=person.subject).first()
 
 
-def _link(person: Person, of: SsoProvider | None, user_id: object, organization_id: object) -> ExternalIdentity:
+def _link(person: Person, of: SsoProvider | None, user_id: UUID, organization_id: UUID | None) -> ExternalIdentity:
     """Raises `LinkedElsewhere` where somebody else's link came first."""
     try:
         with transaction.atomic():
@@ -164,7 +165,8 @@ def _link(person: Person, of: SsoProvider | None, user_id: object, organization_
     except IntegrityError:
         raise LinkedElsewhere from None
     home = organization_id or made.user.memberships.order_by("id").values_list("organization_id", flat=True).first()
-    publish(IdentityLinked(made.pk, made.user_id, home, person.issuer))
+    if home is not None:
+        publish(IdentityLinked(made.pk, made.user_id, home, person.issuer))
     trail.record(
         "identity.linked",
         "create",

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import logins, members, rights, sessions
+from accounts import logins, members, rights, sessions, vouching
 from accounts.factors import Factor
 from accounts.models import Membership, Session
 from audit import trail
@@ -195,12 +195,12 @@ def check_domain(row: SsoProvider, person: Person) -> None:
 
 
 def check_login(membership: Membership, factors: Collection[Factor], proved_in: UUID | None) -> None:
-    """What logins ask here (`accounts.logins.CHECKS`). `proved_in` is where the factors were proved, None for just now.
+    """What logins ask here (`accounts.vouching`). `proved_in` is where the factors were proved, None for just now.
 
     An organization's provider vouches in that organization only. Raises `SsoElsewhere` or `SsoRequired`.
     """
     by_provider = Factor.SSO in factors
-    if by_provider and proved_in not in (None, membership.organization_id) and not logins.OWN.intersection(factors):
+    if by_provider and proved_in not in (None, membership.organization_id) and not vouching.OWN.intersection(factors):
         raise SsoElsewhere
     if by_provider and proved_in in (None, membership.organization_id):
         return
@@ -256,8 +256,9 @@ def _end_other_logins(actor: Actor, now: dt.datetime) -> None:
     """Those of members who are no admins; the actor's own stays."""
     admins = Membership.objects.filter(organization_id=actor.organization_id, role=Role.ADMIN.value)
     alive = Session.objects.filter(organization_id=actor.organization_id, revoked_at=None, expires_at__gt=now)
-    alive = alive.exclude(pk=actor.session_id).exclude(user_id__in=admins.values("user_id"))
-    ending = [each.pk for each in alive.only("id", "factors") if Factor.SSO not in each.factors]
+    alive = alive.exclude(user_id__in=admins.values("user_id"))
+    found = alive.only("id", "factors")
+    ending = [each.pk for each in found if Factor.SSO not in each.factors and each.pk != actor.session_id]
     sessions.revoke(
         Session.objects.filter(pk__in=ending), reason="the organization's provider became compulsory", now=now
     )

@@ -153,15 +153,13 @@ class AuthenticateCompleteView(WorkflowEngineView):
                 "refresh_token": pair.refresh_token,
                 "refresh_expires_in": pair.refresh_expires_in,
             }
-        profile = selectors.profile(actor)
-        body = bodies.PasskeyTokens(
-            **told,
-            session_id=actor.session_id,
-            user_id=actor.user_id,
-            role=logins.shown_role(profile),
-            credential=bodies.UsedCredential(nickname=passkey.nickname, last_used_at=passkey.last_used_at),
-        )
-        return Answer(body, headers=NO_STORE)
+        told |= {
+            "session_id": actor.session_id,
+            "user_id": actor.user_id,
+            "role": logins.shown_role(selectors.profile(actor)),
+            "credential": {"nickname": passkey.nickname, "last_used_at": passkey.last_used_at},
+        }
+        return Answer(bodies.PasskeyTokens.model_validate(told), headers=NO_STORE)
 
 
 _CAMEL = {
