@@ -40,6 +40,11 @@ def owe_proof(kind: LetterKind, email: str) -> None:
         Letter.objects.create(kind=kind, recipient=email, due_at=now)
 
 
+def owe_notice(kind: LetterKind, email: str) -> None:
+    """Owe somebody word of what was just done to their account."""
+    Letter.objects.create(kind=kind, recipient=email, due_at=timezone.now())
+
+
 def claim() -> Letter | None:
     """The letter that has been due longest, due again in two minutes should this process die."""
     now = timezone.now()
@@ -59,6 +64,8 @@ def claim() -> Letter | None:
 
 def compose(letter: Letter) -> Mail | None:
     """The mail as it is sent, or None where it is pointless."""
+    if letter.kind == LetterKind.PASSKEY_ADDED:
+        return _notice(letter)
     if letter.kind != LetterKind.INVITATION:
         return _proof(letter)
     rows = Invitation.unscoped.select_related("organization", "invited_by", "custom_role")
@@ -129,6 +136,18 @@ def _proof(letter: Letter) -> Mail | None:
         link=links.proof_link(letter.kind, letter.pk),
         until=made.expires_at,
         otherwise="If it was not you, ignore this mail: nothing changes.",
+    )
+
+
+def _notice(letter: Letter) -> Mail:
+    said = f"A passkey was added to your Auterity account on {letter.created_at:%d %B %Y, %H:%M} UTC. It signs in from now on."
+    otherwise = "If it was not you, choose a new password, which ends every login, and delete the passkey."
+    return Mail(
+        key=f"letter/{letter.pk}",
+        to=[letter.recipient],
+        subject="A passkey was added to your Auterity account",
+        text=f"Hello,\n\n{said}\n\n{otherwise}\n",
+        html=format_html("<p>Hello,</p>\n<p>{}</p>\n<p>{}</p>\n", said, otherwise),
     )
 
 

@@ -247,6 +247,7 @@ class LetterKind(models.TextChoices):
     PASSWORD_RESET = "password_reset"  # noqa: S105  Not a password.
     EMAIL_VERIFICATION = "email_verification"
     EMAIL_CODE = "email_code"
+    PASSKEY_ADDED = "passkey_added"
 
 
 class Letter(Timestamped):

@@ -32,6 +32,7 @@ from artefacts.models import Artefact, Purpose
 from audit.trail import record
 from auterity.kernel.models import first_id_of
 from executions.models import TERMINAL, Execution, ReceivedEvent, ScheduleFire, WebhookReceipt
+from identity.services import forget_unfinished
 from integrations.models import DeliveryStatus, DmsSync, OutgoingMessage, WebhookDelivery
 
 log = structlog.get_logger(__name__)
@@ -93,6 +94,8 @@ def sweep(*, limit: int = LIMIT, now: dt.datetime | None = None) -> Swept:
     )
     guesses.forget(before=moment - dt.timedelta(days=1))
     mfa_tokens.forget(before=moment)
+    begun = moment - dt.timedelta(days=1)
+    swept.add("unfinished sign-ins", forget_unfinished(before=begun, limit=min(swept.left, BATCH)))
     mails = moment - dt.timedelta(days=MAIL_DAYS)
     swept.add("mails", letters.forget(before=mails, limit=min(swept.left, BATCH)))
     give_back_expired(limit=BATCH, now=moment)

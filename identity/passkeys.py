@@ -13,10 +13,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import logins, vouching
+from accounts import letters, logins, vouching
 from accounts.clients import Client
 from accounts.factors import Factor
-from accounts.models import Membership, User, normal_email
+from accounts.models import LetterKind, Membership, User, normal_email
 from accounts.pairs import TokenPair
 from audit import trail
 from auterity.kernel.access import Actor
@@ -131,7 +131,7 @@ def finish_registration(
     )
     try:
         with transaction.atomic():
-            User.objects.select_for_update().get(pk=actor.user_id)  # Of two at once one is the eleventh.
+            owner = User.objects.select_for_update().get(pk=actor.user_id)  # Of two at once one is the eleventh.
             count = Passkey.objects.filter(user_id=actor.user_id).count()
             if count >= LIMIT:
                 raise PasskeyLimit(limit=LIMIT)
@@ -147,6 +147,7 @@ def finish_registration(
                 backed_up=found.backed_up,
                 user_verified=found.user_verified,
             )
+            letters.owe_notice(LetterKind.PASSKEY_ADDED, owner.email)
             publish(PasskeyAdded(made.pk, actor.user_id, actor.organization_id, made.nickname))
             record("passkey.registered", "create", actor, made)
     except IntegrityError as error:

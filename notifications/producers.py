@@ -20,6 +20,7 @@ from executions.everywhere import FAILED, failures_of
 from executions.models import LogKind
 from executions.people import or_higher
 from executions.records import QuestionRow
+from identity.events import PasskeyAdded, PasskeySuspended
 from integrations.events import ConnectionBroken, WebhookGivenUp
 from notifications.models import Category, Severity
 from notifications.services import Notice, notify
@@ -38,6 +39,8 @@ def subscribe() -> None:
     listen(ConnectionBroken, on_connection_broken)
     listen(LoginOpened, on_login)
     listen(TokenReused, on_token_reused)
+    listen(PasskeyAdded, on_passkey_added)
+    listen(PasskeySuspended, on_passkey_suspended)
     listen(RightsChanged, on_rights_changed)
     listen(QuotaNearlyUsed, on_quota)
 
@@ -210,6 +213,39 @@ def on_token_reused(fact: TokenReused) -> None:
             {"session_id": str(fact.session_id)},
         ),
     )
+
+
+def on_passkey_added(fact: PasskeyAdded) -> None:
+    notify(
+        organization_id=fact.organization_id,
+        user_ids=[fact.user_id],
+        notice=Notice(
+            Category.SECURITY,
+            Severity.INFO,
+            "A passkey was added",
+            f"{fact.nickname} signs in to your account from now on. If that was not you, delete it and change your password.",
+            "/settings/security",
+            {"passkey_id": str(fact.passkey_id)},
+        ),
+    )
+
+
+def on_passkey_suspended(fact: PasskeySuspended) -> None:
+    here = Membership.objects.filter(user_id=fact.user_id, is_active=True).values_list("organization_id", flat=True)
+    for organization_id in here:
+        notify(
+            organization_id=organization_id,
+            user_ids=[fact.user_id],
+            notice=Notice(
+                Category.SECURITY,
+                Severity.ERROR,
+                "A passkey was suspended",
+                f"{fact.nickname} was used with a count that it had passed already, as happens when somebody copied it. It signs "
+                "in no more. Register a new one.",
+                "/settings/security",
+                {"passkey_id": str(fact.passkey_id)},
+            ),
+        )
 
 
 def on_rights_changed(fact: RightsChanged) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts.models import Session, User
+from accounts import letters
+from accounts.models import Letter, Session, User
 from audit.models import AuditEvent
 from identity import passkeys, services
 from identity.errors import ChallengeInvalid
@@ -182,6 +183,13 @@ def test_what_is_registered_is_in_the_trail(ann: Person) -> None:
     registered(ann)
     events = AuditEvent.objects.of(ann.actor).filter(event_type="passkey.registered")
     assert [each.user_id for each in events] == [ann.actor.user_id]
+
+
+def test_a_new_passkey_is_told_by_mail(ann: Person) -> None:
+    registered(ann)
+    letter = Letter.objects.get(kind="passkey_added")
+    mail = letters.compose(letter)
+    assert (mail.to, mail.subject) == ([ann.email], "A passkey was added to your Auterity account")
 
 
 def test_what_was_begun_long_ago_is_forgotten(ann: Person, anyone: Api) -> None:
