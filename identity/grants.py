@@ -11,6 +11,7 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import User
 from identity import google, oidc
 from identity.errors import ExchangeRefused, OAuthNotConfigured, ProviderUnavailable
 from identity.models import ExternalIdentity, Health, OAuthGrant
@@ -26,8 +27,8 @@ def store(
 ) -> OAuthGrant:
     """Keep what was granted, in the place of what was there. Without a refresh token the account's earlier one stays."""
     with transaction.atomic():
-        rows = OAuthGrant.objects.of(organization_id).filter(user_id=identity.user_id)
-        row: OAuthGrant | None = rows.select_for_update().first()
+        User.objects.select_for_update(no_key=True).get(pk=identity.user_id)  # Of two at once one makes the row.
+        row: OAuthGrant | None = OAuthGrant.objects.of(organization_id).filter(user_id=identity.user_id).first()
         if row is None:
             row = OAuthGrant(organization_id=organization_id, user_id=identity.user_id, identity=identity)
         same = row.identity_id == identity.pk

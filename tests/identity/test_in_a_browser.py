@@ -6,9 +6,12 @@ import os
 import shutil
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.contrib.staticfiles import finders
 from django.utils import timezone
 
 from accounts.models import Session
@@ -91,8 +94,17 @@ class Page:
         self.page.wait_for_function("text => document.getElementById('status').textContent === text", arg=text)
 
 
+@pytest.fixture(scope="module")
+def collected() -> None:
+    """In production static files are gathered first; here only those of the page."""
+    for name in ("session.js", "sign-in.js", "sign-in-back.js"):
+        place = Path(settings.STATIC_ROOT) / "hosted" / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(str(finders.find(f"hosted/{name}")), place)
+
+
 @pytest.fixture
-def shown(chromium: Any, server: Server, settings: Any) -> Iterator[Page]:
+def shown(chromium: Any, collected: None, server: Server, settings: Any) -> Iterator[Page]:
     settings.PUBLIC_URL = f"http://localhost:{server.port}"
     page = Page(chromium, settings.PUBLIC_URL)
     yield page
