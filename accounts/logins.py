@@ -19,6 +19,7 @@ from accounts import (
     guesses,
     mail_codes,
     mfa_tokens,
+    networks,
     policies,
     risk,
     second_factors,
@@ -75,7 +76,7 @@ def open_login(
     now = now or timezone.now()
     membership = sessions.membership_of(user, organization_id)
     rules = policies.of(membership.organization_id)
-    policies.check_address(rules, client.address)
+    networks.check(rules.allowed_networks, client.address)
     if Factor.PASSWORD in factors:
         _check_age(user, now=now)
     found = risk.assess(user.pk, client, rules, now=now)
@@ -236,7 +237,7 @@ def switch_organization(
     except AccountInactive:
         raise OrganizationNotFound from None
     rules = policies.of(organization_id)
-    policies.check_address(rules, client.address)
+    networks.check(rules.allowed_networks, client.address)
     given = [Factor(each) for each in session.factors]
     _ask(membership.user, membership, rules, None, client=client, factors=given, judged=False, now=now)
     return _open(
