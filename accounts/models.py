@@ -10,13 +10,40 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 
+from accounts.credentials import (
+    BackupCode,
+    GuessCount,
+    LoginAttempt,
+    OrganizationPolicies,
+    PasswordRecord,
+    SpentToken,
+    Totp,
+    TrustedDevice,
+)
+from accounts.grants import ApiKey, CustomRole
 from accounts.limits import QuotaWarning, UsageDay, UsageQuota, UsageReservation, UsageTally
 from auterity.kernel.access import Role
-from auterity.kernel.models import Identified, Timestamped, uuid7
+from auterity.kernel.models import Identified, JsonText, Timestamped, uuid7
 from auterity.kernel.tenancy import TenantOwned
 
 # Django looks for tables here.
-__all__ = ["QuotaWarning", "UsageDay", "UsageQuota", "UsageReservation", "UsageTally"]
+__all__ = [
+    "ApiKey",
+    "BackupCode",
+    "CustomRole",
+    "GuessCount",
+    "LoginAttempt",
+    "OrganizationPolicies",
+    "PasswordRecord",
+    "QuotaWarning",
+    "SpentToken",
+    "Totp",
+    "TrustedDevice",
+    "UsageDay",
+    "UsageQuota",
+    "UsageReservation",
+    "UsageTally",
+]
 
 
 def normal_email(email: str) -> str:
@@ -32,6 +59,10 @@ class Organization(Timestamped):
         default=False, help_text="Made at registration for somebody who named no company."
     )
     is_active = models.BooleanField(default=True)
+    api_keys_allowed = models.BooleanField(default=True, help_text="Off: no key of the organization opens anything.")
+    api_key_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="The longest that a new key may last; empty for as long as one likes."
+    )
 
     class Meta:
         db_table = "organizations"
@@ -66,9 +97,15 @@ class User(Timestamped, AbstractBaseUser, PermissionsMixin):
     last_name = models.CharField(max_length=150)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False, help_text="May use the operators' site.")
+    is_service = models.BooleanField(
+        default=False, editable=False, help_text="A service account: acts by API keys and cannot log in."
+    )
     token_version = models.PositiveIntegerField(default=0, editable=False)
     email_verified_at = models.DateTimeField(
         null=True, blank=True, help_text="When somebody followed a link that was mailed to the address."
+    )
+    password_changed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Empty while it is the one of the beginning."
     )
 
     objects: ClassVar[UserManager] = UserManager()
@@ -100,6 +137,10 @@ class Membership(Timestamped):
     role = models.CharField(
         max_length=16, choices=[(role.value, role.value) for role in Role], default=Role.MEMBER.value
     )
+    custom_role = models.ForeignKey(
+        CustomRole, on_delete=models.PROTECT, null=True, blank=True, related_name="memberships",
+        help_text="In place of the role, which is its rank then.",
+    )  # fmt: skip
     is_active = models.BooleanField(default=True)
 
     class Meta:
@@ -124,6 +165,13 @@ class Session(Identified):
     revoke_reason = models.CharField(max_length=64, blank=True, default="")
     user_agent = models.CharField(max_length=400, blank=True, default="")
     address = models.CharField(max_length=64, blank=True, default="")
+    factors = JsonText(default=list, help_text="What it was proved with, in the order of proving.")
+    fresh_at = models.DateTimeField(null=True, blank=True, help_text="When the person last proved themselves in it.")
+    device_name = models.CharField(max_length=100, blank=True, default="")
+    fingerprint = models.CharField(max_length=64, blank=True, default="", help_text="A hash of what the device said.")
+    client_id = models.UUIDField(null=True, blank=True, help_text="The native installation.")
+    device_id = models.UUIDField(null=True, blank=True, help_text="The registered device.")
+    risk = JsonText(null=True, blank=True, help_text="How the login was judged.")
 
     class Meta:
         db_table = "sessions"
@@ -162,6 +210,9 @@ class Invitation(TenantOwned, Timestamped):
     role = models.CharField(
         max_length=16, choices=[(role.value, role.value) for role in Role], default=Role.MEMBER.value
     )
+    custom_role = models.ForeignKey(
+        CustomRole, on_delete=models.SET_NULL, null=True, blank=True, related_name="invitations"
+    )
     invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     serial = models.PositiveIntegerField(default=0)
     token_hash = models.CharField(max_length=64, unique=True)
@@ -191,6 +242,7 @@ class LetterKind(models.TextChoices):
     INVITATION = "invitation"
     PASSWORD_RESET = "password_reset"  # noqa: S105  Not a password.
     EMAIL_VERIFICATION = "email_verification"
+    EMAIL_CODE = "email_code"
 
 
 class Letter(Timestamped):

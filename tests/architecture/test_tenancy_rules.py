@@ -14,10 +14,14 @@ from tests.architecture.source import APPS, attributes, modules
 MAY_LOOK_ACROSS_TENANTS = {
     "accounts/invitations.py",  # a link proves somebody to one invitation, before they belong to its organization
     "accounts/letters.py",  # a mail that is due, whoever's it is
+    "accounts/policies.py",  # the row of the actor's own organization, which is made when it is first changed
     "accounts/quotas.py",  # what was held back for work that was never heard of again, whoever's it was
     "ai/services.py",  # usage of several organizations' executions, written in one commit
     "artefacts/selectors.py",  # files whose time is over, whoever's they are
     "artefacts/storage.py",  # bytes that no file has
+    "audit/chain.py",  # sealing and checking any chain, also the platform's own
+    "audit/selectors.py",  # operators and detectors
+    "audit/services.py",  # whose time is over, whoever's it is
     "auterity/admin.py",
     "executions/admin.py",
     "executions/arrivals.py",  # answers to questions that its caller has found inside an organization
@@ -57,6 +61,7 @@ MAY_LOOK_ACROSS_TENANTS = {
 OWNED_THROUGH_A_PARENT = {"artefacts.ArtefactChunk", "executions.ExecutionStep", "executions.WorkflowFigures"}
 # What belongs to the platform and to no tenant.
 NOBODYS = {
+    "audit.AuditChain",
     "executions.Worker",
     "monitoring.RequestBucket",
     "monitoring.SystemAlert",
