@@ -23,6 +23,7 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(_data / "test.sqlite3")}
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 0
+WHITENOISE_AUTOREFRESH = True  # Looks for a file when it is asked for, not for every file in every test client.
 ENGINE = {**ENGINE, "lease_seconds": 3.0, "poll_seconds": 0.1}
 OPENAI_API_KEY = ""
 OPENAI_BASE_URL = ""
