@@ -16,7 +16,7 @@ from accounts.models import Session
 from audit.models import AuditEvent
 from audit.selectors import Wanted, events_of
 from auterity.kernel.access import Actor, Permission, require
-from security import measures, tiers
+from security import measures, upgrades
 from security.alerts import FIRED
 from security.models import ENDED, AlertRule, Level, SecurityIncident, Threat, ThreatStatus
 
@@ -103,7 +103,7 @@ def dashboard(*, actor: Actor, period: str = "7d", now: dt.datetime | None = Non
             .annotate(hits=Sum("events"), last=Max("last_seen_at")).order_by("-hits")[:TOP]
         ],
         rules=AlertRule.objects.of(actor).filter(enabled=True).count(),
-        tiers=tiers.spread(organization_id, people, now=until),
+        tiers=upgrades.spread(organization_id, people, now=until),
         points=_points(organization_id, since, until, hourly=length <= HOURLY_UP_TO),
         login_failed_percent=_change(_failed(counts), _failed(earlier)),
         incidents_percent=_change(opened.count(), before),
