@@ -17,6 +17,7 @@ from accounts.errors import (
     MfaInvalid,
     MfaNotEnabled,
     NoPendingSetup,
+    NotAuthenticated,
     PolicyRequiresMfa,
 )
 from accounts.events import SecondFactorChanged
@@ -42,7 +43,7 @@ class Codes:
     codes: list[str] = field(repr=False)
     total: int
     remaining: int
-    generated_at: datetime | None
+    generated_at: datetime
     regenerated: bool
 
     @property
@@ -125,6 +126,8 @@ def disable(*, actor: Actor, password: str, code: str, now: datetime | None = No
     Returns how many it ended. Raises `MfaNotEnabled`, `WrongCredentials`, `PolicyRequiresMfa`, `MfaInvalid` or `MfaAttempts`.
     """
     now = now or timezone.now()
+    if actor.session_id is None:
+        raise NotAuthenticated
     user = User.objects.get(pk=actor.user_id)
     if totp.of(user.pk) is None:
         raise MfaNotEnabled
@@ -157,7 +160,7 @@ def codes(*, actor: Actor, regenerate: bool = False) -> Codes:
             publish(SecondFactorChanged(actor.user_id, actor.organization_id, Factor.BACKUP_CODE, "codes_made"))
     stored = list(rows.order_by("id").values_list("used_at", "created_at"))
     remaining = sum(used_at is None for used_at, _ in stored)
-    return Codes(made, len(stored), remaining, stored[0][1] if stored else None, bool(made))
+    return Codes(made, len(stored), remaining, stored[0][1], bool(made))
 
 
 def reset(*, user_id: UUID) -> int:
