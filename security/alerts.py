@@ -92,7 +92,16 @@ def configure(*, actor: Actor, wish: Wish, dry_run: bool = False, delete: bool =
         return Configured(known, False, True, shown)
     _check(actor, wish)
     rule = known or AlertRule(organization_id=actor.organization_id, created_by_id=actor.user_id)
-    for name in ("name", "metric", "operator", "threshold", "window_minutes", "enabled", "severity", "cooldown_minutes"):
+    for name in (
+        "name",
+        "metric",
+        "operator",
+        "threshold",
+        "window_minutes",
+        "enabled",
+        "severity",
+        "cooldown_minutes",
+    ):
         setattr(rule, name, getattr(wish, name))
     rule.channels = [{"type": each["type"], "target": each["target"]} for each in wish.channels]
     rule.filter = dict(wish.filter)
@@ -177,7 +186,9 @@ def _look(rule: AlertRule, now: dt.datetime) -> bool:
 
 
 def _tell(rule: AlertRule, value: float, now: dt.datetime) -> None:
-    said = f"{rule.metric} is {value:g} ({rule.operator} {rule.threshold:g}) over the last {rule.window_minutes} minutes."
+    said = (
+        f"{rule.metric} is {value:g} ({rule.operator} {rule.threshold:g}) over the last {rule.window_minutes} minutes."
+    )
     data = {
         "rule_id": str(rule.pk), "name": rule.name, "metric": rule.metric, "value": value, "severity": rule.severity,
         "condition": condition_of(rule), "fired_at": now.isoformat().replace("+00:00", "Z"),

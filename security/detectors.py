@@ -171,10 +171,14 @@ def _token_replay(rule: Detector, events: Sequence[Seen]) -> Iterable[Finding]:
             )  # fmt: skip
 
 
-def _requests(base: int, mitigation: Mitigation = Mitigation()) -> Callable[[Detector, Sequence[Seen]], Iterable[Finding]]:
+def _requests(
+    base: int, mitigation: Mitigation = Mitigation()
+) -> Callable[[Detector, Sequence[Seen]], Iterable[Finding]]:
     def look(rule: Detector, events: Sequence[Seen]) -> Iterable[Finding]:
         """One address (and person, where known) whose requests of a kind add up."""
-        for (chain, address, user_id), group in _grouped(events, lambda each: (each.chain, each.address, each.user_id)).items():
+        for (chain, address, user_id), group in _grouped(
+            events, lambda each: (each.chain, each.address, each.user_id)
+        ).items():
             count = sum(each.count for each in group)
             if count >= rule.threshold:
                 yield Finding(

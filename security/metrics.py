@@ -140,7 +140,9 @@ def _points(organization_id: UUID, since: dt.datetime, until: dt.datetime, *, ho
     trunc = TruncHour if hourly else TruncDay
     found: defaultdict[dt.datetime, Counter[str]] = defaultdict(Counter)
     logins = _between(organization_id, since, until).filter(event_type__in=(OPENED, *FAILED))
-    for at, event_type, count in logins.values_list(trunc("created_at", tzinfo=dt.UTC), "event_type").annotate(Count("id")):
+    for at, event_type, count in logins.values_list(trunc("created_at", tzinfo=dt.UTC), "event_type").annotate(
+        Count("id")
+    ):
         found[at]["login_success" if event_type == OPENED else "login_failed"] += count
     for name, rows, column in (
         ("threats", Threat.objects.of(organization_id), "first_seen_at"),

@@ -115,7 +115,11 @@ def _network(person: _Person) -> str | None:
 
 def _session(person: _Person) -> str | None:
     hours, session = person.rules.session_hours, person.session
-    long = bool(hours) and session is not None and session.expires_at - session.created_at > dt.timedelta(hours=hours, minutes=1)
+    long = (
+        bool(hours)
+        and session is not None
+        and session.expires_at - session.created_at > dt.timedelta(hours=hours, minutes=1)
+    )
     return "Log in again: this login lasts longer than is allowed now." if long else None
 
 

@@ -24,7 +24,6 @@ from notifications.services import Notice, notify
 from security import alerts
 from security.errors import DuplicateIncident, ReservedEvent
 from security.models import (
-
     IncidentCategory,
     IncidentEntry,
     IncidentNumbers,
@@ -74,7 +73,9 @@ def report_incident(*, actor: Actor, report: Report, now: dt.datetime | None = N
     now = now or timezone.now()
     _check(actor, report, now)
     with transaction.atomic():
-        number = _next_number(actor.organization_id)  # Held from here on: of two reports at once the second sees the first.
+        number = _next_number(
+            actor.organization_id
+        )  # Held from here on: of two reports at once the second sees the first.
         same = SecurityIncident.objects.of(actor).filter(
             reported_by_id=actor.user_id, title=report.title, category=report.category, created_at__gt=now - TWICE
         )
@@ -242,5 +243,3 @@ def _evidence(organization_id: UUID, report: Report, now: dt.datetime) -> list[s
         rows = events_of(organization_id, Wanted(since=now - LATELY)).filter(user_id__in=list(report.affected.user_ids))
         found += [str(each) for each in rows.order_by("-id").values_list("id", flat=True)[:ATTACHED]]
     return list(dict.fromkeys(found))
-
-

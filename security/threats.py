@@ -149,7 +149,9 @@ def _report(row: Threat, evidence: Sequence[UUID]) -> Report:
             f"threshold. Seen from {row.first_seen_at:%Y-%m-%d %H:%M:%S} to {row.last_seen_at:%H:%M:%S} UTC."
         ),
         severity=Level.CRITICAL if row.score >= 95 else Level.HIGH,
-        category=IncidentCategory.CREDENTIAL_CLONE if row.type == "token_replay" else IncidentCategory.UNAUTHORIZED_ACCESS,
+        category=IncidentCategory.CREDENTIAL_CLONE
+        if row.type == "token_replay"
+        else IncidentCategory.UNAUTHORIZED_ACCESS,
         affected=Affected(user_ids=[UUID(each) for each in row.target_users]),
         evidence=evidence,
     )

@@ -178,7 +178,9 @@ def spread(organization_id: UUID, people: Sequence[UUID], *, now: dt.datetime) -
 
 
 def _facts(organization_id: UUID, people: Sequence[UUID], *, now: dt.datetime) -> dict[UUID, Facts]:
-    alive = Session.objects.filter(organization_id=organization_id, user_id__in=people, revoked_at=None, expires_at__gt=now)
+    alive = Session.objects.filter(
+        organization_id=organization_id, user_id__in=people, revoked_at=None, expires_at__gt=now
+    )
     fresh = dict(alive.exclude(fresh_at=None).order_by("fresh_at").values_list("user_id", "fresh_at"))
     roles = policies.of(organization_id).maximum_tier_roles
     members = Membership.objects.filter(organization_id=organization_id, is_active=True, user_id__in=people)
