@@ -58,7 +58,7 @@ def members_add(
         own_rights_under_lock(actor, Permission.ORGANIZATION_MANAGE, *grant.permissions)
         check_collaborators(actor.organization_id, adding=1)
         user = services.new_user(person, hashed)
-        _note(actor, "added", user.pk, role=grant.role.value, custom_role=str(grant.custom) if grant.custom else None)
+        _note(actor, "added", user.pk, role=grant.role.value, custom_role=str(grant.custom or ""))
         return Membership.objects.create(
             user=user, organization_id=actor.organization_id, role=grant.role.value, custom_role=grant.custom
         )
@@ -93,8 +93,13 @@ def member_update(
         if member.is_active and not before[2] and not member.user.is_service:
             check_collaborators(actor.organization_id, adding=1)
         member.save(update_fields=["role", "custom_role", "is_active", "updated_at"])
-        after = (member.role, member.custom_role_id, member.is_active)
-        _note(actor, "changed", user_id, before=list(before), after=list(after))
+        _note(
+            actor,
+            "changed",
+            user_id,
+            before=[str(each) for each in before],
+            after=[member.role, str(member.custom_role_id), str(member.is_active)],
+        )
         _rights_changed(actor, user_id, "role or membership changed")
         return member
 

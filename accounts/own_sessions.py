@@ -14,6 +14,7 @@ from accounts import risk, sessions
 from accounts.clients import Client, line
 from accounts.errors import NotAuthenticated, SessionNotFound
 from accounts.models import Session, TrustedDevice
+from audit import trail
 from auterity.kernel.access import Actor
 
 LONGEST_TRUST: Final = timedelta(days=30)
@@ -31,6 +32,7 @@ def revoke(*, actor: Actor, session_id: UUID) -> None:
     with transaction.atomic():
         if not sessions.revoke(alive(actor, now=now).filter(pk=session_id), reason="revoked by its owner", now=now):
             raise SessionNotFound
+        _note(actor, "auth.session.revoked", session_id, count=1)
 
 
 def revoke_others(*, actor: Actor) -> int:
@@ -40,7 +42,9 @@ def revoke_others(*, actor: Actor) -> int:
     now = timezone.now()
     with transaction.atomic():
         others = alive(actor, now=now).exclude(pk=actor.session_id)
-        return sessions.revoke(others, reason="revoked by its owner", now=now)
+        ended = sessions.revoke(others, reason="revoked by its owner", now=now)
+        _note(actor, "auth.session.revoked", "all others", count=ended)
+        return ended
 
 
 def trust(*, actor: Actor, client: Client, days: int, now: datetime | None = None) -> datetime:
@@ -69,6 +73,19 @@ def trusted(actor: Actor) -> QuerySet[TrustedDevice]:
 def distrust(*, actor: Actor, device_id: UUID) -> bool:
     """Forget a device. Returns whether it was known."""
     return TrustedDevice.objects.filter(user_id=actor.user_id, pk=device_id).delete()[0] > 0
+
+
+def _note(actor: Actor, event_type: str, resource_id: object, **about: object) -> None:
+    trail.record(
+        event_type,
+        "revoke",
+        organization_id=actor.organization_id,
+        actor=actor,
+        severity="low",
+        resource_type="session",
+        resource_id=resource_id,
+        details=about,
+    )
 
 
 def _trust(user_id: UUID, fingerprint: str, name: str, days: int, now: datetime) -> datetime:

@@ -20,6 +20,7 @@ from accounts import sessions
 from accounts.errors import AddressNotAllowed
 from accounts.events import PoliciesChanged
 from accounts.models import Membership, OrganizationPolicies, Session
+from audit import trail
 from auterity.kernel.access import Actor, Permission, Role, require
 from auterity.kernel.errors import FieldProblem, InvalidInput
 from auterity.kernel.events import publish
@@ -266,6 +267,17 @@ def change(*, actor: Actor, changes: Mapping[str, Any], address: str = "") -> li
             row.updated_by_id = actor.user_id
             row.save()
             _end_what_is_not_allowed(actor, before, after, now=now)
+            trail.record(
+                "policy.changed",
+                "change",
+                organization_id=actor.organization_id,
+                actor=actor,
+                severity="high",
+                resource_type="policies",
+                resource_id=row.version,
+                details={"policies": changed},
+                address=address,
+            )
             publish(PoliciesChanged(actor.organization_id, actor.user_id, changed))
     return shown(actor.organization_id)
 

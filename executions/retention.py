@@ -21,7 +21,7 @@ from django.db import connection, models, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import letters
+from accounts import attempts, guesses, letters, mfa_tokens
 from accounts.models import Organization
 from accounts.quotas import give_back_expired
 from accounts.services import forget_ended
@@ -41,6 +41,7 @@ EXECUTIONS = 50  # executions a transaction deletes, once what belongs to them i
 LIMIT = 5_000  # rows a tick deletes
 EVERY_SECONDS = 900.0
 SESSION_DAYS = 30  # after a login could last be renewed
+ATTEMPT_DAYS = 90  # a login that was tried, by which later ones are judged
 MAIL_DAYS = 30  # mails of ours to people, sent or given up
 
 Doomed = Callable[[UUID, dt.datetime], QuerySet[Any]]
@@ -87,6 +88,11 @@ def sweep(*, limit: int = LIMIT, now: dt.datetime | None = None) -> Swept:
     swept.add("orphaned files", artefact_services.forget_orphans(limit=min(swept.left, BATCH), now=moment))
     ended = moment - dt.timedelta(days=SESSION_DAYS)
     swept.add("logins", forget_ended(before=ended, limit=min(swept.left, BATCH)))
+    swept.add(
+        "tried logins", attempts.forget(before=moment - dt.timedelta(days=ATTEMPT_DAYS), limit=min(swept.left, BATCH))
+    )
+    guesses.forget(before=moment - dt.timedelta(days=1))
+    mfa_tokens.forget(before=moment)
     mails = moment - dt.timedelta(days=MAIL_DAYS)
     swept.add("mails", letters.forget(before=mails, limit=min(swept.left, BATCH)))
     give_back_expired(limit=BATCH, now=moment)

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import totp
 from audit.trail import record
 from auterity.kernel import vault
 from auterity.kernel.vault import SecretUnreadable
@@ -87,7 +88,10 @@ def prune(*, organization_id: UUID, now: dt.datetime | None = None) -> int:
 
 
 def rewrap() -> int:
-    """Put every data key under the newest server key, so that older ones may leave AUTERITY_VAULT_KEYS. Returns how many."""
+    """Put every key under the newest server key, so that older ones may leave AUTERITY_VAULT_KEYS. Returns how many.
+
+    Those are data keys and the secrets of authenticators.
+    """
     newest = vault.newest_server_key()
     count = 0
     for row in DataKey.unscoped.exclude(server_key=newest).order_by("pk").iterator(chunk_size=_BATCH):
@@ -95,7 +99,7 @@ def rewrap() -> int:
         wrapped = vault.wrap(vault.unwrap(bytes(row.wrapped), about), about)
         same = DataKey.unscoped.filter(pk=row.pk, server_key=row.server_key)
         count += same.update(wrapped=wrapped, server_key=newest)
-    return count
+    return count + totp.rewrap()
 
 
 def destroy(*, organization_id: UUID) -> int:

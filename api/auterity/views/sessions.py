@@ -14,6 +14,7 @@ from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut
 from api.auterity.views.auth import NO_STORE
 from api.base import Answer, Call, operation
+from api.needs import PERSON
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
@@ -21,6 +22,7 @@ from auterity.kernel.errors import InvalidInput, PermissionDenied
 class SessionsView(AuterityView):
     @operation(
         id="auth_sessions",
+        needs=PERSON,
         summary="List your open logins",
         query=PageQuery,
         answers={200: bodies.SessionPage},
@@ -34,6 +36,7 @@ class SessionsView(AuterityView):
 
     @operation(
         id="auth_sessions_revoke_others",
+        needs=PERSON,
         summary="End all your other logins",
         answers={200: bodies.SessionsEnded},
         raises=[NotAuthenticated],
@@ -46,6 +49,7 @@ class SessionsView(AuterityView):
 class SessionView(AuterityView):
     @operation(
         id="auth_session_revoke",
+        needs=PERSON,
         summary="End one of your logins",
         answers={204: None},
         raises=[NotAuthenticated, SessionNotFound],
@@ -59,6 +63,7 @@ class SessionView(AuterityView):
 class TrustDeviceView(AuterityView):
     @operation(
         id="auth_trust_device",
+        needs=PERSON,
         summary="Know this device again",
         body=bodies.TrustDevice,
         answers={200: bodies.DeviceTrusted},
@@ -77,6 +82,7 @@ class TrustDeviceView(AuterityView):
 class PoliciesView(AuterityView):
     @operation(
         id="organization_policies_get",
+        needs=Permission.ORGANIZATION_READ,
         summary="Read your organization's policies",
         answers={200: bodies.PoliciesBody},
         raises=[NotAuthenticated, PermissionDenied],
@@ -88,6 +94,7 @@ class PoliciesView(AuterityView):
 
     @operation(
         id="organization_policies_update",
+        needs=(PERSON, Permission.ORGANIZATION_MANAGE),
         summary="Change your organization's policies",
         body=bodies.PoliciesUpdate,
         answers={200: bodies.PoliciesBody},
