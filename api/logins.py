@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework.request import Request
 
+from accounts import totp
+from accounts.clients import Client
 from accounts.selectors import Profile
-from api.dialect import DIALECTS
+from api import csrf
+from api.dialect import DIALECTS, Dialect
 from api.tokens import bearer_of
-from auterity.kernel.access import Role
+from auterity.kernel.access import Actor, Role
 
 
 def bearer_token(request: Request) -> str:
-    """The token of `Authorization: Bearer`, good or not; empty where there is none."""
+    """The token of `Authorization: Bearer`, good or not; empty where there is none. A cookie is none."""
     bearer = bearer_of(request._request)
-    return "" if bearer is None else bearer.token
+    return "" if bearer is None or bearer.by_cookie else bearer.token
 
 
-def user_agent(request: Request) -> str:
-    return request.headers.get("User-Agent", "")
+def caller(request: Request) -> Actor | None:
+    """Who calls a public view, where somebody is logged in: by bearer or, with a CSRF token for a change, by cookie.
+
+    Raises `TokenInvalid`, `TokenExpired` or `CsrfFailed` where somebody means to be but is not.
+    """
+    bearer = bearer_of(request._request)
+    if bearer is None:
+        return None
+    csrf.check(request._request)
+    return bearer.actor()
 
 
-def address(request: Request) -> str:
-    return str(request.META.get("REMOTE_ADDR", ""))
+def client(request: Request, dialect: Dialect, **said: Any) -> Client:
+    """Who knocks, by what the request shows; `said` is what else it says of itself."""
+    return Client(
+        dialect=dialect.name,
+        access_seconds=dialect.access_seconds,
+        address=str(request.META.get("REMOTE_ADDR", "")),
+        user_agent=request.headers.get("User-Agent", ""),
+        **said,
+    )
+
+
+def code_kinds(code: str | None) -> tuple[str, str]:
+    """(a code of an authenticator, a backup code), one of them empty, where a document has one field for both."""
+    tidy = (code or "").strip()
+    return (tidy, "") if tidy.isdigit() and len(tidy) == totp.DIGITS else ("", tidy)
 
 
 def access_seconds_of(dialect: str, otherwise: int) -> int:

@@ -39,6 +39,9 @@ class Environment:
     sqlite_dir: str  # AUTERITY_SQLITE_DIR: the folder whose SQLite files connections may open; empty = none may
     egress_allow: list[str]  # AUTERITY_EGRESS_ALLOW: hosts or networks that outgoing calls may reach although private
     cors_origins: list[str]  # AUTERITY_CORS_ORIGINS: browser origins that may call the API
+    cors_credentials: (
+        bool  # AUTERITY_CORS_CREDENTIALS: whether those origins may use the visitor's cookies; off when not said
+    )
     rate_limits: bool  # AUTERITY_RATE_LIMITS: "off" turns rate limits off
     trusted_proxies: int  # AUTERITY_TRUSTED_PROXIES: how many proxies of yours stand before the server; 0 = none
     default_version: str  # AUTERITY_DEFAULT_VERSION: the API's edition for requests that name none
@@ -68,6 +71,7 @@ def read() -> Environment:
         sqlite_dir=_read.str("AUTERITY_SQLITE_DIR", ""),
         egress_allow=_read.list("AUTERITY_EGRESS_ALLOW", default=[]),
         cors_origins=_read.list("AUTERITY_CORS_ORIGINS", default=[]),
+        cors_credentials=_read.bool("AUTERITY_CORS_CREDENTIALS", False),
         rate_limits=_read.str("AUTERITY_RATE_LIMITS", "").strip().lower() not in _OFF,
         trusted_proxies=_read.int("AUTERITY_TRUSTED_PROXIES", 0),
         default_version=_read.str("AUTERITY_DEFAULT_VERSION", "2024-01-15"),

@@ -2,10 +2,14 @@
 
 from django.urls import path
 
-from api.workflow_engine.views import auth
+from api.workflow_engine.views import auth, passwords
 
 urlpatterns = [
     path("api/v1/auth/jwt/login", auth.JwtLoginView.as_view()),
     path("api/v1/auth/refresh", auth.JwtRefreshView.as_view()),
     path("api/v1/auth/logout", auth.JwtLogoutView.as_view()),
+    path("api/v1/auth/csrf-token", auth.CsrfTokenView.as_view()),
+    path("api/v1/auth/change-password", passwords.PasswordChangeView.as_view()),
+    path("api/v1/auth/forgot-password", passwords.PasswordForgottenView.as_view()),
+    path("api/v1/auth/reset-password", passwords.PasswordResetView.as_view()),
 ]

@@ -61,7 +61,7 @@ MIDDLEWARE = [
     "api.watching.WatchMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "api.middleware.ExactCorsMiddleware",
     "api.middleware.LimitsMiddleware",
     "api.caching.CachingMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -185,8 +185,14 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "operators_csrftoken"  # `csrftoken` is the API's own; see `api.csrf`.
+# The cookies of users' logins: over TLS only, but where this machine is all there is.
+COOKIES_SECURE = not EMBEDDED or PUBLIC_URL.startswith("https://")
+# Exactly these origins, with scheme and port, and of our pages the API alone.
 CORS_ALLOWED_ORIGINS = ENV.cors_origins
-CORS_ALLOW_CREDENTIALS = True  # For the origins above only.
+CORS_ALLOW_CREDENTIALS = ENV.cors_credentials
+CORS_URLS_REGEX = r"^/(?:api|v1|native|public|health|openapi)\b"
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 CORS_ALLOW_HEADERS = [
     *default_headers,
     "api-version",
@@ -194,7 +200,9 @@ CORS_ALLOW_HEADERS = [
     "if-match",
     "if-none-match",
     "range",
+    "x-csrf-token",
     "x-request-id",
+    "x-session-cookies",
 ]
 CORS_EXPOSE_HEADERS = [
     "API-Version",
