@@ -11,10 +11,13 @@ class ApiConfig(AppConfig):
     def ready(self) -> None:
         from accounts.events import SessionRevoked
         from api.base import forgotten_answers
+        from api.models import IdempotencyRecord
         from api.socket_tickets import forgotten_tickets
         from api.socket_watch import on_session_revoked
         from executions.retention import also_forget
+        from vault.registry import HOLDERS
 
+        HOLDERS.add(IdempotencyRecord, "sealed")
         also_forget("idempotency records", forgotten_answers)
         also_forget("socket tickets", forgotten_tickets)
         listen(SessionRevoked, on_session_revoked)

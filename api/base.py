@@ -8,7 +8,6 @@ class WorkflowList(AuterityView):
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from pydantic import BaseModel
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
@@ -34,6 +34,7 @@ from rest_framework.views import APIView
 
 from accounts.errors import NotAuthenticated
 from api import fields
+from api.answered import open_answer, seal_answer
 from api.dialect import DIALECTS, Dialect
 from api.later import Later, answer_later
 from api.models import IdempotencyRecord
@@ -295,9 +296,9 @@ def _once(view: DialectView, call: Call[Any], key: str, act: Callable[[], Answer
     if len(key) > 255:
         raise InvalidInput([FieldProblem("Idempotency-Key", "This may have at most 255 characters.")])
     request = call.request
-    digest = hashlib.sha256(
-        orjson.dumps([request.method, request.get_full_path(), request.data], option=orjson.OPT_SORT_KEYS)
-    )
+    # Keyed, so that nobody who reads the table can try out what a body held, such as a password.
+    asked = orjson.dumps([request.method, request.get_full_path(), request.data], option=orjson.OPT_SORT_KEYS)
+    digest = salted_hmac("idempotency", asked, algorithm="sha256").hexdigest()
     # A key is one person's: somebody else's first answer would show what its reader may not see.
     endpoint = f"{call.actor.user_id} {request.method} {request.path_info}"[:200]
     known = IdempotencyRecord.objects.of(call.actor).filter(endpoint=endpoint, key=key)
@@ -305,20 +306,20 @@ def _once(view: DialectView, call: Call[Any], key: str, act: Callable[[], Answer
     try:
         with transaction.atomic():
             record = IdempotencyRecord(
-                organization_id=call.actor.organization_id, endpoint=endpoint, key=key, request_hash=digest.hexdigest()
+                organization_id=call.actor.organization_id, endpoint=endpoint, key=key, request_hash=digest
             )
             record.save(force_insert=True)
             response = _respond(act())
-            record.status, record.body = response.status_code, response.data
-            record.save(update_fields=["status", "body"])
+            record.status, record.sealed = response.status_code, seal_answer(record, response.data)
+            record.save(update_fields=["status", "sealed"])
             return response
     except IntegrityError:
         first = known.first()
         if first is None or first.status is None:
             raise
-    if first.request_hash != digest.hexdigest():
+    if first.request_hash != digest:
         raise IdempotencyMismatch
-    return Response(first.body, status=first.status, headers={"Idempotent-Replayed": "true"})
+    return Response(open_answer(first), status=first.status, headers={"Idempotent-Replayed": "true"})
 
 
 def forgotten_answers(organization_id: UUID, now: dt.datetime) -> QuerySet[IdempotencyRecord]:
