@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "executions",
     "notifications",
     "monitoring",
+    "privacy",
     "api",
 ]
 
@@ -148,6 +149,11 @@ CROSS_SYSTEMS = ["relaycore"]
 INVITATION_LIFETIME = timedelta(days=7)
 PASSWORD_RESET_LIFETIME = timedelta(hours=1)
 EMAIL_VERIFICATION_LIFETIME = timedelta(days=1)
+PRIVACY = {
+    "grace": timedelta(days=14),  # in which an organization's erasure can be called off
+    "export_kept": timedelta(days=7),
+    "link_lifetime": timedelta(minutes=15),
+}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
