@@ -83,9 +83,14 @@ check: setup ## Formatting, lint, types, import layers, migrations, OpenAPI
 	@$(BIN)/python manage.py check
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 
+DIALECTS = auterity workflow_engine
+
 .PHONY: openapi
-openapi: setup ## Write docs/openapi/auterity.json anew
-	@$(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn --file docs/openapi/auterity.json
+openapi: setup ## Write docs/openapi anew, one document a dialect
+	@for dialect in $(DIALECTS); do \
+	  $(BIN)/python manage.py spectacular --format openapi-json --validate --fail-on-warn \
+	    --urlconf api.$$dialect.urls --file docs/openapi/$$dialect.json || exit 1; \
+	done
 
 .PHONY: clients
 clients: $(CONTRACT) ## Generate the Python and TypeScript clients into build/clients

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core.checks import register
 
 from auterity.kernel.events import listen
 
@@ -12,6 +13,7 @@ class ApiConfig(AppConfig):
         from accounts.events import SessionRevoked
         from api.base import forgotten_answers
         from api.models import IdempotencyRecord
+        from api.needs import check_operations
         from api.socket_tickets import forgotten_tickets
         from api.socket_watch import on_session_revoked
         from executions.retention import also_forget
@@ -20,4 +22,5 @@ class ApiConfig(AppConfig):
         HOLDERS.add(IdempotencyRecord, "sealed")
         also_forget("idempotency records", forgotten_answers)
         also_forget("socket tickets", forgotten_tickets)
+        register(check_operations)
         listen(SessionRevoked, on_session_revoked)

@@ -1,7 +1,9 @@
 """The one way a request takes: authenticate, read the shape, call a service, write the shape. Policy is attributes.
 
 class WorkflowList(AuterityView):
-    @operation(summary="Create a workflow", body=WorkflowCreate, answers={201: WorkflowBody}, creates=True)
+    @operation(
+        needs=Permission.WORKFLOW_CREATE, summary="Create a workflow", body=WorkflowCreate, answers={201: WorkflowBody}
+    )
     def post(self, call: Call[WorkflowCreate]) -> Answer: ...
 """
 
@@ -21,7 +23,7 @@ import orjson
 import structlog
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -33,11 +35,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.errors import NotAuthenticated
-from api import fields
+from api import fields, needs
 from api.answered import open_answer, seal_answer
 from api.dialect import DIALECTS, Dialect
 from api.later import Later, answer_later
 from api.models import IdempotencyRecord
+from api.needs import Needs
 from api.parsers import JsonParser, JsonRenderer
 from api.problems import (
     Crashed,
@@ -77,6 +80,7 @@ class Answer:
     media: str | None = None  # what an already written body (bytes) is; the view's renderer sends it as it stands
     later: Callable[[Response], Later] | None = None  # what has to happen first, and how the response is finished then
     revision: int | None = None  # the revision that the body shows, which `If-Match` may name when it is changed
+    beside: dict[str, Any] | None = None  # what an envelope shows beside the body, such as which page of a list it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +105,15 @@ class BearerAuthentication(BaseAuthentication):
 
 
 class SignedIn(BasePermission):
-    """Deny by default: what a signed-in person may do is decided inside the services."""
+    """Deny by default: a living login, and what the operation declares that it needs. The services ask once more."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        if isinstance(request.user, Actor):
-            return True
-        raise NotAuthenticated
+        if not isinstance(request.user, Actor):
+            raise NotAuthenticated
+        verb = "get" if request.method == "HEAD" else (request.method or "").lower()
+        if hasattr(view, verb):  # Else it is told that the address does not take the method.
+            needs.check(request.user, needs.needs_of(view, verb))
+        return True
 
 
 class WordsRefusals(APIView):
@@ -160,6 +167,15 @@ class DialectView(WordsRefusals):
         """A successful answer as this client knows it. For a dialect whose editions differ."""
         return body
 
+    def enveloped(self, body: Any, says: str, beside: dict[str, Any]) -> Any:
+        """A successful answer as it is sent. For a dialect that sends answers in an envelope; `says` is a sentence for people."""
+        return body
+
+    @classmethod
+    def documented(cls, answer: Any) -> Any:
+        """The shape of a successful answer as it is sent, for the OpenAPI document."""
+        return answer
+
     @property
     def _open(self) -> bool:
         asked = self.request  # The OpenAPI generator asks without one.
@@ -178,14 +194,18 @@ def operation(
     whole: bool = False,
     conditional: bool = False,
     description: str = "",
+    says: str = "",
     id: str = "",
+    needs: Needs | None = None,
 ) -> Callable[[Callable[..., Answer]], Callable[..., Response]]:
     """Declare a view method: what it takes, answers and refuses. The declaration is enforced and is the documentation.
 
+    `needs` is what the caller must hold (`api.needs`); without it nobody gets in, and the product does not start.
     `creates` makes the method honour `Idempotency-Key`: the same key and body within 24 hours get the first answer.
     `raw_body` only documents the body; the method reads its bytes itself.
     A GET that answers an object or a list takes `?fields=`, unless its answer makes sense `whole` only.
     `conditional` documents `If-Match`; the method asks for it by `precondition`.
+    `says` is what a dialect whose answers hold a sentence for people puts there.
     `id` is the operation's name in the OpenAPI document, else made of the class and the verb.
     """
 
@@ -205,9 +225,9 @@ def operation(
             key = request.headers.get("Idempotency-Key", "") if creates and isinstance(call.actor, Actor) else ""
             if key:
                 response = _once(view, call, key, lambda: method(view, call, **ids))
-                return _shown(view, response, choosable, chosen)
+                return _shown(view, response, choosable, chosen, says)
             answer = method(view, call, **ids)
-            response = _shown(view, _respond(answer), choosable, chosen)
+            response = _shown(view, _respond(answer), choosable, chosen, says)
             if answer.later is not None:
                 answer_later(request._request, response, answer.later(response))
             return response
@@ -215,7 +235,7 @@ def operation(
         about = described_by(method, description)
         tag = method.__module__.rpartition(".")[2]
         declared = Operation(
-            summary, about, answers, body or raw_body, query, raises, creates, id, tag, choosable, conditional
+            summary, about, answers, body or raw_body, query, raises, creates, id, tag, choosable, conditional, needs
         )
         handle.operation = declared  # type: ignore[attr-defined]
         return handle
@@ -235,9 +255,19 @@ def _query(request: Request) -> dict[str, Any]:
 def _body(request: Request, model: type[BaseModel] | None) -> Any:
     if model is None:
         return None
+    if isinstance(request.data, QueryDict):  # A form, where a view takes one.
+        return model.model_validate(_form(request.data))
     if not isinstance(request.data, dict):
         raise MalformedBody("The request body must be a JSON object.")
     return model.model_validate(request.data)
+
+
+def _form(given: QueryDict) -> dict[str, Any]:
+    """Its text fields; of one given more than once the last counts."""
+    texts = {name: value for name, value in given.dict().items() if isinstance(value, str)}
+    if any("\x00" in each for pair in texts.items() for each in pair):
+        raise MalformedBody("The request body holds a NUL character.")
+    return texts
 
 
 def _chosen(
@@ -250,11 +280,15 @@ def _chosen(
     return fields.chosen(asked, view.shown(dict.fromkeys(choosable.names)))
 
 
-def _shown(view: DialectView, response: Any, choosable: fields.Choosable | None, chosen: list[str] | None) -> Response:
+def _shown(
+    view: DialectView, response: Any, choosable: fields.Choosable | None, chosen: list[str] | None, says: str
+) -> Response:
     if isinstance(response, Response) and not isinstance(response.data, bytes):
         response.data = view.shown(response.data)
         if choosable is not None and chosen is not None and response.status_code == 200:
             response.data = choosable.cut(response.data, chosen)
+        if response.status_code != 204:
+            response.data = view.enveloped(response.data, says, getattr(response, "beside", None) or {})
     return cast("Response", response)
 
 
@@ -288,6 +322,7 @@ def _respond(answer: Answer) -> Any:
     )
     response = Response(body, status=answer.status, headers=answer.headers, content_type=answer.media)
     response.revision = answer.revision  # type: ignore[attr-defined]  # For the ETag; see `api.caching`.
+    response.beside = answer.beside  # type: ignore[attr-defined]
     return response
 
 

@@ -61,10 +61,11 @@ class AnswerHeader:
 class Dialect:
     """`slugs` are looked up before `kinds`; `say` builds the body in the dialect's envelope and edition.
 
-    `limits` are its rate limits. `dress` puts the headers of its own on any answer, whoever made it. `media` are the types that
-    its answers may have, the usual one first.
+    `limits` are its rate limits. `cookies` says that its callers may be known by the session cookie of a browser. `dress` puts
+    the headers of its own on any answer, whoever made it. `media` are the types that its answers may have, the usual one first.
 
-    For the OpenAPI document: `error_body` is the envelope's shape, `codes` what a wording's name is on the wire by default.
+    For the OpenAPI document: `error_body` is the envelope's shape, `codes` what a wording's name is on the wire by default,
+    `about` what it begins with where the settings do not say it.
     """
 
     name: str
@@ -74,6 +75,8 @@ class Dialect:
     say: Callable[[HttpRequest, DomainError, Wording], Worded]
     access_seconds: int
     error_body: type[BaseModel]
+    cookies: bool = False
+    about: str = ""
     codes: Mapping[str, str] = field(default_factory=dict)
     headers: tuple[Header, ...] = ()
     limits: Limits = field(default_factory=Limits)

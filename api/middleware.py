@@ -16,6 +16,7 @@ from django.urls import get_resolver
 
 from api.base import said
 from api.dialect import DIALECTS, Dialect
+from api.needs import refuse_undeclared
 from api.throttling import AREAS, Area, refusal, take, tell
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -47,6 +48,7 @@ class EdgeMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self._get_response = get_response
         _ = get_resolver().url_patterns  # Dialects and areas are known from here on.
+        refuse_undeclared()
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         given = request.headers.get("X-Request-ID", "")

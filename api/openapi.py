@@ -32,7 +32,10 @@ _REQUEST_ID: _Headers = {
 
 
 def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
-    """drf-spectacular's hook after a document is made."""
+    """drf-spectacular's hook after the document of one dialect is made."""
+    dialect = next(found for path in result["paths"] if (found := DIALECTS.of_path(path)) is not None)
+    if dialect.about:
+        result["info"] |= {"title": f"Auterity, {dialect.name}", "description": dialect.about}
     named = result["components"]["schemas"]
     _name_schemas(named)
     for path, operation in _operations(result):
@@ -40,7 +43,7 @@ def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -
         _add_headers(path, operation, result["components"])
     _share_refusals(result)
     used = {tag for _, operation in _operations(result) for tag in operation.get("tags", ())}
-    result["tags"] = [{"name": name, "description": _about(name)} for name in sorted(used)]
+    result["tags"] = [{"name": name, "description": _about(dialect.name, name)} for name in sorted(used)]
     result["servers"] = [{"url": "/", "description": "Where this document came from"}]
     return result
 
@@ -129,7 +132,7 @@ def _written(response: Mapping[str, Any]) -> str:
     return json.dumps(response, sort_keys=True)
 
 
-def _about(tag: str) -> str:
+def _about(dialect: str, tag: str) -> str:
     """The first sentence of the module that holds the tag's views."""
-    module = sys.modules[TAGS[tag]]
+    module = sys.modules[TAGS[dialect, tag]]
     return (module.__doc__ or "").strip().partition("\n")[0]

@@ -58,6 +58,14 @@ class UnsupportedMediaType(DomainError):
     sentence = "Send the body as application/json."
 
 
+class RefreshInvalid(DomainError):
+    """No token that buys a new one: neither in the body, nor in a cookie, nor as bearer."""
+
+    kind = Kind.UNAUTHENTICATED
+    slug = "refresh_invalid"
+    sentence = "There is no valid refresh token, and no valid access token either."
+
+
 class UnknownEdition(DomainError):
     slug = "unknown_edition"
     sentence = "This API version is not known."

@@ -23,6 +23,7 @@ from accounts.errors import NotAuthenticated, TokenExpired, TokenInvalid
 from api.dialect import Dialect
 from api.examples import MOMENT
 from api.fields import PARAMETER, Choosable
+from api.needs import Door, Needs, written
 from api.problems import (
     BodyTooLarge,
     Crashed,
@@ -33,11 +34,11 @@ from api.problems import (
     UnsupportedMediaType,
 )
 from api.throttling import RateLimited
-from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput, TemporarilyUnavailable
+from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput, PermissionDenied, TemporarilyUnavailable
 
 # What any operation may answer, whatever it does.
 DOOR: Sequence[type[DomainError]] = (UnknownEdition, NotAcceptable, RateLimited, TemporarilyUnavailable, Crashed)
-TAGS: dict[str, str] = {}  # a tag and the module whose views have it
+TAGS: dict[tuple[str, str], str] = {}  # a dialect's name and a tag of it, and the module whose views have it
 
 # What a refusal's `details` hold, where its class does not know them.
 _DETAILS: Mapping[str, Mapping[str, Any]] = {
@@ -69,9 +70,10 @@ class Operation:
     tag: str
     choosable: Choosable | None = None
     conditional: bool = False
+    needs: Needs | None = None
 
 
-def document(view: type, dialect: Dialect, *, public: bool) -> None:
+def document(view: Any, dialect: Dialect, *, public: bool) -> None:
     """Describe every operation that a view class declares itself. A method under two verbs is described twice."""
     described: set[str] = set()
     for verb in ("get", "post", "put", "patch", "delete"):
@@ -83,10 +85,11 @@ def document(view: type, dialect: Dialect, *, public: bool) -> None:
         if name in described:
             name = f"{name.rsplit('_', 1)[0]}_{verb}"
         described.add(name)
-        TAGS[declared.tag] = method.__module__
-        setattr(
-            view, verb, extend_schema(**_documentation(declared, name, verb, dialect, public=public))(_separate(method))
-        )
+        TAGS[dialect.name, declared.tag] = method.__module__
+        separate = _separate(method)
+        separate.operation = declared  # type: ignore[attr-defined]
+        about = _documentation(declared, name, verb, dialect, public=public, sent=view.documented)
+        setattr(view, verb, extend_schema(**about)(separate))
 
 
 def _separate(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -107,8 +110,11 @@ def _operation_id(view: str, verb: str) -> str:
     return f"{noun}_{_ITEM_VERBS[verb]}" if verb in _ITEM_VERBS else noun
 
 
-def _documentation(declared: Operation, name: str, verb: str, dialect: Dialect, *, public: bool) -> dict[str, Any]:
-    """The arguments of `extend_schema` for one operation."""
+def _documentation(
+    declared: Operation, name: str, verb: str, dialect: Dialect, *, public: bool, sent: Callable[[Any], Any]
+) -> dict[str, Any]:
+    """The arguments of `extend_schema` for one operation; `sent` is how its dialect sends a shape."""
+    answers = {status: sent(model) for status, model in declared.answers.items()}
     return {
         "operation_id": name,
         "tags": [declared.tag],
@@ -116,7 +122,8 @@ def _documentation(declared: Operation, name: str, verb: str, dialect: Dialect, 
         "description": declared.description,
         "request": declared.body,
         "parameters": [*_parameters(declared.query), *_chosen(declared, verb), *_headers(declared, dialect)],
-        "responses": _answers(declared.answers) | _but(_refusals(declared, dialect, public=public), declared.answers),
+        "extensions": {"x-permission": written(declared.needs)} if declared.needs is not None else {},
+        "responses": _answers(answers) | _but(_refusals(declared, dialect, public=public), declared.answers),
     }
 
 
@@ -195,6 +202,8 @@ def _implied(declared: Operation, *, public: bool) -> Iterator[type[DomainError]
     """What the door refuses before the operation is asked."""
     if not public:
         yield from (NotAuthenticated, TokenInvalid, TokenExpired)
+    if declared.needs is not None and not isinstance(declared.needs, Door):
+        yield PermissionDenied
     if declared.body is not None:
         yield from (MalformedBody, InvalidInput, BodyTooLarge, UnsupportedMediaType)
     if declared.query is not None or declared.choosable is not None:

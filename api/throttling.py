@@ -48,8 +48,9 @@ class Scope(StrEnum):
 class Rule:
     """`rate` requests every `window` seconds and up to `burst` at once.
 
-    In a pattern, `*` at the end is anything, elsewhere one segment. `unless` are patterns of paths that it leaves to others;
-    `otherwise` makes it a rule for paths that no other rule fits. `guards` keeps it in force while the shared store is away.
+    In a pattern, `*` at the end is anything, elsewhere one segment. `also` are patterns of paths that share the same tokens;
+    `unless` are patterns of paths that it leaves to others; `otherwise` makes it a rule for paths that no other rule fits.
+    `guards` keeps it in force while the shared store is away.
     """
 
     pattern: str
@@ -58,6 +59,7 @@ class Rule:
     scope: Scope
     window: int = 60
     methods: frozenset[str] = frozenset()
+    also: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     otherwise: bool = False
     guards: bool = False
@@ -65,7 +67,7 @@ class Rule:
     def fits(self, method: str, path: str) -> bool:
         return (
             (not self.methods or method in self.methods)
-            and self._fitting.fullmatch(path) is not None
+            and any(each.fullmatch(path) for each in self._fitting)
             and not any(each.fullmatch(path) for each in self._excepted)
         )
 
@@ -74,8 +76,8 @@ class Rule:
         return " ".join([*sorted(self.methods), self.pattern])
 
     @cached_property
-    def _fitting(self) -> re.Pattern[str]:
-        return _compiled(self.pattern)
+    def _fitting(self) -> tuple[re.Pattern[str], ...]:
+        return tuple(map(_compiled, (self.pattern, *self.also)))
 
     @cached_property
     def _excepted(self) -> tuple[re.Pattern[str], ...]:

@@ -170,6 +170,7 @@ class NodeType:
     eager: Callable[[Any], bool] | None = None
     narrows: Callable[[Any], Effect] | None = None
     starts_runs: bool = False
+    asks_ai: bool = False
     sample: Callable[[Any], Any] | None = None
 
     def effect_of(self, config: NodeConfig) -> Effect:
@@ -198,6 +199,7 @@ def node(
     eager: Callable[[_AnyConfig], bool] | None = None,
     narrows: Callable[[_AnyConfig], Effect] | None = None,
     starts_runs: bool = False,
+    asks_ai: bool = False,
     sample: Callable[[_AnyConfig], Any] | None = None,
 ) -> Callable[[Callable[[_AnyConfig, Step], Outcome]], Callable[[_AnyConfig, Step], Outcome]]:
     """Register a node type.
@@ -209,6 +211,7 @@ def node(
     with the same configuration and says anew what comes of it. `narrows` tells the effect of a configuration that does less
     than the type can, such as a query that only reads. It is asked of the filled-in configuration, and before that of one whose
     texts may still hold `{{ }}`: what it calls pure then must be so whatever they become.
+    One that `asks_ai` is begun no faster than a person may ask models.
     `sample` makes up what a step would come to, for trying out without the outside: an output, or `Done` with a port.
 
     Raises `engine.registry.DuplicateNode` when the name or an alias is taken.
@@ -235,6 +238,7 @@ def node(
                 eager=eager,
                 narrows=narrows,
                 starts_runs=starts_runs,
+                asks_ai=asks_ai,
                 sample=sample,
             )
         )

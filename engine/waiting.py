@@ -20,6 +20,7 @@ class Reason(StrEnum):
     FORM = "form"
     EVENT = "event"
     RUNS = "runs"
+    PACE = "pace"  # more AI calls a minute than one person may make
     SETTLE = "settle"  # nobody knows whether an effect took place, and a person shall say
 
 

@@ -243,13 +243,14 @@ class Active:
     def _begin(self, node: Node) -> Job | None:
         moment = self.claim.now()
         row = self._rows.get(node.id)
-        if row is not None and row.waits_for:
+        held_back = row is not None and row.waits_for == Reason.PACE
+        if row is not None and row.waits_for and not held_back:
             if row.waits_for != Reason.SETTLE:
                 return self._go_on(node, row)
             if not self._is_to_be_done(node, row):
                 return None
         recovering = row is not None and row.status == StepStatus.RUNNING
-        attempt = 1 if row is None else row.attempt + (0 if recovering else 1)
+        attempt = 1 if row is None else row.attempt + (0 if recovering or held_back else 1)
         step = self._step(node, attempt, row.started_at if row else moment)
         rendered = render(node, step.scope)
         config = rendered if isinstance(rendered, Failed) else validate(node, rendered)
@@ -257,7 +258,7 @@ class Active:
             row = self._row(node, moment)
         else:
             self.unsaved.touch(row)
-        row.attempt, row.status, row.due_at = attempt, StepStatus.RUNNING, None
+        row.attempt, row.status, row.due_at, row.waits_for = attempt, StepStatus.RUNNING, None, ""
         row.error_code = row.error_message = ""
         if isinstance(config, Failed):
             self._settle(node, row, config, [])

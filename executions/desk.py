@@ -143,11 +143,11 @@ class Desk:
             self._threads.look()
             self._listen(list(self._active.values()))
             self._claim_suspect()
+        self._advance()  # Before more is claimed: what was performed is recorded at once, so that a crash repeats little.
         if self._more and (room := self._room()):
             taken = claims.claim(owner=self.owner, limit=room, lease=self._lease, turns=self._turns)
             self._more = self._turns.more
             self._take_up(taken)
-        self._advance()
 
     def _collect(self) -> None:
         """What came in, waiting for it unless there is work at hand."""

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 
+from ai import pace
 from auterity.kernel.errors import DomainError
 from engine.graph import Node
 from engine.node import Done, Effect, Failed, NodeConfig, Outcome
 from engine.perform import RunningStep, perform, recover, resume
 from engine.ports import Ports
 from engine.scheduler import Run
-from engine.waiting import Reason, Wake
+from engine.waiting import Reason, Wait, Wake
 from executions.claims import Claim
 from executions.payloads import Payloads
 from executions.records import StepRow
@@ -29,6 +30,7 @@ WAITED_FOR = {
     Reason.FORM: "a form to be filled in",
     Reason.EVENT: "an event",
     Reason.RUNS: "the runs it started",
+    Reason.PACE: "its turn to ask a model",
     Reason.SETTLE: "somebody to say whether it took effect",
 }
 
@@ -54,6 +56,10 @@ class Job:
         bound = settings.ENGINE["max_output_bytes"]
         if self.wake is not None:
             return resume(self.node, self.config, self.step, self.wake, max_output_bytes=bound)
+        if self.node.type.asks_ai and not self.recovering:
+            seconds = pace.seconds_to_wait(self.active.claim.created_by)
+            if seconds:
+                return Wait(Reason.PACE, seconds)
         looks = self.recovering and self.node.type.effect_of(self.config) is Effect.UNKEYED
         act = recover if looks else perform
         return act(self.node, self.config, self.step, max_output_bytes=bound)

@@ -39,6 +39,8 @@ def note_effect(row: StepRow, outcome: Outcome) -> None:
         row.effect = EffectState.CONFIRMED if outcome.confirmed else EffectState.SENT
         row.receipt = clean(outcome.receipt)[:200]
     elif isinstance(outcome, Wait):  # What it had to do before it could wait is done.
+        if outcome.reason is Reason.PACE:
+            return
         row.effect = EffectState.UNKNOWN if outcome.reason is Reason.SETTLE else EffectState.CONFIRMED
     elif outcome.code == "output":  # It was done, only what it gave cannot be kept.
         row.effect = EffectState.CONFIRMED

@@ -241,7 +241,14 @@ class ExecutionLog(TenantOwned, Identified):
         db_table = "execution_logs"
         default_manager_name = "unscoped"
         constraints = [models.UniqueConstraint(fields=["execution", "seq"], name="execution_logs_stream")]
-        indexes = [models.Index(fields=["organization", "-id"], name="logs_by_organization")]
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="logs_by_organization"),
+            models.Index(fields=["workflow_id", "-id"], name="logs_by_workflow"),
+            # Nearly every line is `info`, which needs no index of its own and pays nothing for this one.
+            models.Index(
+                fields=["organization", "level", "-id"], condition=~models.Q(level="info"), name="logs_by_level"
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.execution_id} #{self.seq}"

@@ -232,6 +232,9 @@ def _wait(facts: Facts, step: ExecutionStep) -> Reason:
         states = ", ".join(f"{count} {state}" for state, count in sorted(runs.items())) or "none is there yet"
         told = f"'{step.node_name}' waits for the runs it started: {states}."
         return Reason("runs", told, step.node_id, step.started_at, until, {"runs": dict(runs)})
+    if step.waits_for == Wait.PACE:
+        told = f"'{step.node_name}' waits{when} for its turn: whoever started this run asks models as often as one may."
+        return Reason("pace", told, step.node_id, step.started_at, until)
     if asked is None:
         told = f"'{step.node_name}' waits{when}." if when else f"'{step.node_name}' waits."
         return Reason(step.waits_for, told, step.node_id, step.started_at, until)

@@ -83,6 +83,7 @@ def sample(config: Config) -> dict[str, Any]:
     default_timeout=120.0,
     check=check,
     sample=sample,
+    asks_ai=True,
 )
 def run(config: Config, step: Step) -> Outcome:
     """Asks a language model to write, summarize, classify or extract."""

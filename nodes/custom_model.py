@@ -43,6 +43,7 @@ def sample(config: Config) -> dict[str, Any]:
     default_timeout=60.0,
     check=check,
     sample=sample,
+    asks_ai=True,
 )
 def run(config: Config, step: Step) -> Outcome:
     """Asks a model that the organization registered."""

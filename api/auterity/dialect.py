@@ -28,7 +28,7 @@ def _dress(request: HttpRequest, response: HttpResponseBase) -> None:
 AUTERITY = DIALECTS.add(
     Dialect(
         name="auterity",
-        prefixes=("/api", "/ws", "/health", "/docs", "/redoc", "/openapi.json"),
+        prefixes=("/api", "/api/v1/health", "/ws", "/health", "/docs", "/redoc", "/openapi.json"),
         slugs={
             "account_inactive": Wording(400, "ACCOUNT_INACTIVE"),
             "ai_quota_exceeded": Wording(429, "AI_QUOTA_EXCEEDED"),

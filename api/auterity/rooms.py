@@ -54,6 +54,8 @@ class Room:
         if fact["kind"] == JOINED:
             self.present[fact["participant"]["user_id"]] = fact["participant"]
             self._moved[fact["participant"]["user_id"]] = time.monotonic()
+            for pointing in self._pointing.values():
+                pointing.again()
         elif fact["kind"] == LEFT:
             self.present.pop(fact["user_id"], None)
             self._moved[fact["user_id"]] = time.monotonic()
@@ -90,15 +92,24 @@ class Room:
 
 
 class _Pointing:
-    """One person's cursor and selection on their way to the others, at most `SENT_ON` a second together."""
+    """One person's cursor and selection on their way to the others, at most `SENT_ON` a second together.
+
+    The latest of each is kept, and told again when somebody comes.
+    """
 
     def __init__(self, room: Room) -> None:
         self._room = room
+        self._latest: dict[str, Fact] = {}
         self._waiting: dict[str, Fact] = {}
         self._free_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
+    def again(self) -> None:
+        for fact in self._latest.values():
+            self.add(fact)
+
     def add(self, fact: Fact) -> None:
+        self._latest[fact["operation"]] = fact
         self._waiting.pop(fact["operation"], None)
         self._waiting[fact["operation"]] = fact
         if self._timer is None:

@@ -27,7 +27,7 @@ SLOTS = 16
 BY_HTTP = 5  # every fifth execution is sent over HTTP
 UNSURE = 10  # every tenth has an effect that nobody can look up
 AHEAD = 80  # executions accepted and not ended at any time
-PACE = 21.0  # executions a second, in full: customers come evenly, and 10,000 fit into ten minutes
+PACE = 19.0  # executions a second, in full: customers come evenly, and 10,000 fit into ten minutes
 
 _Found = TypeVar("_Found")
 

@@ -10,6 +10,7 @@ from api.auterity.bodies.executions import Accepted
 from api.auterity.dialect import AuterityView
 from api.auterity.views.executions import accepted
 from api.base import Answer, Call, operation
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from executions import again
 from executions.errors import EffectsUnknown, ExecutionLive, ExecutionNotFound, PlanStale, RetryRefused
@@ -30,6 +31,7 @@ REFUSALS = (
 
 class RetryPlanView(AuterityView):
     @operation(
+        needs=Permission.EXECUTION_READ,
         id="execution_retry_plan",
         summary="Plan running again",
         body=bodies.RetryWish,
@@ -57,6 +59,7 @@ class RetryPlanView(AuterityView):
 
 class RetryView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_EXECUTE,
         id="execution_retry",
         summary="Run again, as a whole or in part",
         body=bodies.Retry,

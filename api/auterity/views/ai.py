@@ -17,6 +17,7 @@ from ai.services import CustomModelChange
 from api.auterity.bodies import ai as bodies
 from api.auterity.dialect import AuterityView
 from api.base import Answer, Call, operation
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from auterity.kernel.models import uuid7
 from engine.ports import Completion
@@ -27,6 +28,7 @@ MAX_USAGE_DAYS = 366
 
 class ProcessView(AuterityView):
     @operation(
+        needs=Permission.AI_PROCESS,
         id="ai_process",
         summary="Ask a language model",
         body=bodies.AIProcessingRequest,
@@ -52,6 +54,7 @@ class ProcessView(AuterityView):
 
 class ModelsView(AuterityView):
     @operation(
+        needs=Permission.AI_PROCESS,
         id="ai_model_list",
         summary="List the models there are",
         answers={200: bodies.AIModels},
@@ -70,6 +73,7 @@ class ModelsView(AuterityView):
 
 class UsageView(AuterityView):
     @operation(
+        needs=Permission.METRICS_READ,
         id="ai_usage",
         summary="What AI calls consumed",
         query=bodies.AiUsageQuery,
@@ -93,6 +97,7 @@ class UsageView(AuterityView):
 
 class CustomModelsView(AuterityView):
     @operation(
+        needs=Permission.AI_PROCESS,
         summary="List custom models",
         answers={200: bodies.CustomModels},
         raises=[NotAuthenticated, PermissionDenied],
@@ -103,6 +108,7 @@ class CustomModelsView(AuterityView):
         return Answer(bodies.CustomModels(models=found, total=len(found)))
 
     @operation(
+        needs=(Permission.AI_MANAGE, Permission.INTEGRATION_MANAGE),
         summary="Register a custom model",
         body=bodies.CustomModelRegister,
         answers={201: bodies.CustomModelBody},
@@ -126,6 +132,7 @@ class CustomModelsView(AuterityView):
 
 class CustomModelView(AuterityView):
     @operation(
+        needs=Permission.AI_PROCESS,
         summary="Read a version of a custom model",
         answers={200: bodies.CustomModelBody},
         raises=[NotAuthenticated, PermissionDenied, CustomModelNotFound],
@@ -135,6 +142,7 @@ class CustomModelView(AuterityView):
         return Answer(_body(selectors.get_custom_model(actor=call.actor, model_id=model_id, version=version)))
 
     @operation(
+        needs=Permission.AI_MANAGE,
         summary="Change a version of a custom model",
         body=bodies.CustomModelUpdate,
         answers={200: bodies.CustomModelBody},
@@ -154,6 +162,7 @@ class CustomModelView(AuterityView):
         return Answer(_body(row))
 
     @operation(
+        needs=(Permission.AI_MANAGE, Permission.INTEGRATION_MANAGE),
         summary="Delete a version of a custom model",
         answers={204: None},
         raises=[NotAuthenticated, PermissionDenied, CustomModelNotFound],
@@ -166,6 +175,7 @@ class CustomModelView(AuterityView):
 
 class PredictView(AuterityView):
     @operation(
+        needs=Permission.AI_PROCESS,
         summary="Ask a custom model",
         body=bodies.CustomModelRequest,
         answers={200: bodies.CustomModelResponse},

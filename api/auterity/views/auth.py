@@ -9,6 +9,7 @@ from accounts.selectors import Profile
 from api.auterity.bodies import auth as bodies
 from api.auterity.dialect import AuterityView
 from api.base import Answer, Call, operation
+from api.needs import OPEN, SIGNED_IN
 from auterity.kernel.access import Role, shown_roles
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
@@ -19,6 +20,7 @@ class RegisterView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         summary="Register a person and their organization",
         id="auth_register",
         body=bodies.Register,
@@ -43,6 +45,7 @@ class LoginView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         summary="Log in",
         id="auth_login",
         body=bodies.Login,
@@ -63,7 +66,9 @@ class LoginView(AuterityView):
 
 
 class MeView(AuterityView):
-    @operation(id="auth_me", summary="The signed-in user", answers={200: bodies.Me}, raises=TOKEN_ERRORS)
+    @operation(
+        needs=SIGNED_IN, id="auth_me", summary="The signed-in user", answers={200: bodies.Me}, raises=TOKEN_ERRORS
+    )
     def get(self, call: Call[None]) -> Answer:
         """Roles and permissions as they are now, not as the token says."""
         profile = selectors.profile(call.actor)
@@ -81,6 +86,7 @@ class RefreshView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         id="auth_refresh",
         summary="Exchange a token for a new one",
         body=bodies.Refresh,
@@ -102,7 +108,14 @@ class RefreshView(AuterityView):
 
 
 class LogoutView(AuterityView):
-    @operation(id="auth_logout", summary="Log out", body=bodies.Logout, answers={204: None}, raises=TOKEN_ERRORS)
+    @operation(
+        needs=SIGNED_IN,
+        id="auth_logout",
+        summary="Log out",
+        body=bodies.Logout,
+        answers={204: None},
+        raises=TOKEN_ERRORS,
+    )
     def post(self, call: Call[bodies.Logout]) -> Answer:
         """Ends this login at once, everywhere: its access tokens, its refresh token, its open sockets."""
         services.logout(actor=call.actor, refresh_token=call.body.refresh_token)
@@ -111,6 +124,7 @@ class LogoutView(AuterityView):
 
 class CrossSystemTokenView(AuterityView):
     @operation(
+        needs=SIGNED_IN,
         summary="A token for another system",
         id="auth_cross_system_token",
         body=bodies.CrossSystem,

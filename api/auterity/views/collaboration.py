@@ -10,6 +10,7 @@ from api.auterity.bodies import collaboration as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import cut
 from api.base import Answer, Call, operation
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from workflows import comments, selectors
 from workflows.errors import CommentNotFound, WorkflowNotFound
@@ -23,6 +24,7 @@ COMMENTING = (*READING, CommentNotFound, InvalidInput)
 
 class OperationsView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_READ,
         id="workflow_operation_list",
         summary="A workflow's history",
         query=bodies.OperationQuery,
@@ -40,6 +42,7 @@ class OperationsView(AuterityView):
 
 class CommentsView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_READ,
         id="workflow_comment_list",
         summary="List a workflow's comments",
         query=bodies.CommentQuery,
@@ -55,6 +58,7 @@ class CommentsView(AuterityView):
         return Answer(bodies.CommentPage(comments=[_body(each) for each in found], **page))
 
     @operation(
+        needs=Permission.WORKFLOW_UPDATE,
         id="workflow_comment_create",
         summary="Comment on a workflow",
         body=bodies.CommentCreate,
@@ -77,6 +81,7 @@ class CommentsView(AuterityView):
 
 class CommentView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_UPDATE,
         id="workflow_comment_update",
         summary="Change one's own comment",
         body=bodies.CommentUpdate,
@@ -96,7 +101,13 @@ class CommentView(AuterityView):
 
     put = patch
 
-    @operation(id="workflow_comment_delete", summary="Delete one's own comment", answers={204: None}, raises=COMMENTING)
+    @operation(
+        needs=Permission.WORKFLOW_UPDATE,
+        id="workflow_comment_delete",
+        summary="Delete one's own comment",
+        answers={204: None},
+        raises=COMMENTING,
+    )
     def delete(self, call: Call[None], workflow_id: UUID, comment_id: UUID) -> Answer:
         """What others answered stays, under a comment without text."""
         comments.delete_comment(actor=call.actor, workflow_id=workflow_id, comment_id=comment_id)
@@ -105,6 +116,7 @@ class CommentView(AuterityView):
 
 class ResolveCommentView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_UPDATE,
         id="workflow_comment_resolve",
         summary="Settle a thread",
         answers={200: bodies.CommentBody},
@@ -118,6 +130,7 @@ class ResolveCommentView(AuterityView):
 
 class ReopenCommentView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_UPDATE,
         id="workflow_comment_reopen",
         summary="Open a settled thread again",
         answers={200: bodies.CommentBody},

@@ -10,6 +10,7 @@ from api.auterity.bodies import communications as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import cut
 from api.base import Answer, Call, operation
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from integrations import outgoing
 from integrations.errors import MessageNotFound, ProviderNotConfigured
@@ -20,6 +21,7 @@ SENDING = (NotAuthenticated, PermissionDenied, InvalidInput, ProviderNotConfigur
 
 class EmailView(AuterityView):
     @operation(
+        needs=Permission.COMMUNICATION_SEND,
         id="email_send",
         summary="Send an e-mail",
         body=bodies.EmailRequest,
@@ -35,6 +37,7 @@ class EmailView(AuterityView):
 
 class SmsView(AuterityView):
     @operation(
+        needs=Permission.COMMUNICATION_SEND,
         id="sms_send",
         summary="Send a text message",
         body=bodies.SmsRequest,
@@ -50,6 +53,7 @@ class SmsView(AuterityView):
 
 class MessagesView(AuterityView):
     @operation(
+        needs=Permission.COMMUNICATION_SEND,
         id="message_list",
         summary="List messages that were sent",
         query=bodies.MessageQuery,
@@ -65,6 +69,7 @@ class MessagesView(AuterityView):
 
 class MessageView(AuterityView):
     @operation(
+        needs=Permission.COMMUNICATION_SEND,
         id="message_get",
         summary="What became of a message",
         answers={200: bodies.MessageDetail},

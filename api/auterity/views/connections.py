@@ -19,6 +19,7 @@ from integrations.models import Connection
 
 class ConnectionsView(AuterityView):
     @operation(
+        needs=Permission.INTEGRATION_READ,
         summary="List connections",
         query=bodies.ConnectionQuery,
         answers={200: bodies.ConnectionPage},
@@ -31,6 +32,7 @@ class ConnectionsView(AuterityView):
         return Answer(bodies.ConnectionPage(connections=[_body(each) for each in found], **page))
 
     @operation(
+        needs=Permission.INTEGRATION_MANAGE,
         summary="Add a connection",
         body=bodies.ConnectionCreate,
         answers={201: bodies.ConnectionBody},
@@ -51,6 +53,7 @@ class ConnectionsView(AuterityView):
 
 class ConnectionTypesView(AuterityView):
     @operation(
+        needs=Permission.INTEGRATION_READ,
         summary="List connection types",
         answers={200: bodies.ConnectionTypes},
         raises=[NotAuthenticated, PermissionDenied],
@@ -73,6 +76,7 @@ class ConnectionTypesView(AuterityView):
 
 class ConnectionView(AuterityView):
     @operation(
+        needs=Permission.INTEGRATION_READ,
         summary="Read a connection",
         answers={200: bodies.ConnectionBody},
         raises=[NotAuthenticated, PermissionDenied, ConnectionNotFound],
@@ -82,6 +86,7 @@ class ConnectionView(AuterityView):
         return Answer(_body(selectors.get_connection(actor=call.actor, connection_id=connection_id)))
 
     @operation(
+        needs=Permission.INTEGRATION_MANAGE,
         summary="Change a connection",
         body=bodies.ConnectionUpdate,
         answers={200: bodies.ConnectionBody},
@@ -98,6 +103,7 @@ class ConnectionView(AuterityView):
         return Answer(_body(services.update_connection(actor=call.actor, connection_id=connection_id, change=change)))
 
     @operation(
+        needs=Permission.INTEGRATION_MANAGE,
         summary="Delete a connection",
         answers={204: None},
         raises=[NotAuthenticated, PermissionDenied, ConnectionNotFound],
@@ -110,6 +116,7 @@ class ConnectionView(AuterityView):
 
 class ConnectionTestView(AuterityView):
     @operation(
+        needs=Permission.INTEGRATION_MANAGE,
         summary="Try a connection",
         answers={200: bodies.ConnectionTested},
         raises=[NotAuthenticated, PermissionDenied, ConnectionNotFound],

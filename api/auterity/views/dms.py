@@ -11,6 +11,7 @@ from api.auterity.bodies import dms as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut
 from api.base import Answer, Call, operation
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from integrations.connection_types import MASK
 from integrations.dms import services
@@ -22,6 +23,7 @@ READING = (NotAuthenticated, PermissionDenied, DmsNotFound)
 
 class DmsIntegrationsView(AuterityView):
     @operation(
+        needs=Permission.INTEGRATION_READ,
         id="dms_integration_list",
         summary="List DMS integrations",
         answers={200: bodies.DmsRecords},
@@ -33,6 +35,7 @@ class DmsIntegrationsView(AuterityView):
         return Answer(bodies.DmsRecords(integrations=found, total=len(found)))
 
     @operation(
+        needs=Permission.INTEGRATION_MANAGE,
         id="dms_integration_create",
         summary="Add a DMS integration",
         body=bodies.DmsCreate,
@@ -54,13 +57,18 @@ class DmsIntegrationsView(AuterityView):
 
 class DmsIntegrationView(AuterityView):
     @operation(
-        id="dms_integration_get", summary="Read a DMS integration", answers={200: bodies.DmsRecord}, raises=READING
+        needs=Permission.INTEGRATION_READ,
+        id="dms_integration_get",
+        summary="Read a DMS integration",
+        answers={200: bodies.DmsRecord},
+        raises=READING,
     )
     def get(self, call: Call[None], integration_id: UUID) -> Answer:
         """Credentials are masked."""
         return Answer(_record(services.get_integration(actor=call.actor, integration_id=integration_id)))
 
     @operation(
+        needs=Permission.INTEGRATION_MANAGE,
         id="dms_integration_update",
         summary="Change a DMS integration",
         body=bodies.DmsUpdate,
@@ -78,7 +86,13 @@ class DmsIntegrationView(AuterityView):
         )
         return Answer(_record(row))
 
-    @operation(id="dms_integration_delete", summary="Delete a DMS integration", answers={204: None}, raises=READING)
+    @operation(
+        needs=Permission.INTEGRATION_MANAGE,
+        id="dms_integration_delete",
+        summary="Delete a DMS integration",
+        answers={204: None},
+        raises=READING,
+    )
     def delete(self, call: Call[None], integration_id: UUID) -> Answer:
         """With its credentials, and the customers and vehicles it stored."""
         services.delete_integration(actor=call.actor, integration_id=integration_id)
@@ -87,6 +101,7 @@ class DmsIntegrationView(AuterityView):
 
 class DmsSyncsView(AuterityView):
     @operation(
+        needs=Permission.INTEGRATION_SYNC,
         id="dms_sync",
         summary="Read the DMS",
         body=bodies.SyncRequest,
@@ -105,6 +120,7 @@ class DmsSyncsView(AuterityView):
         return Answer(bodies.SyncAccepted(**_accepted(sync)), 202)
 
     @operation(
+        needs=Permission.INTEGRATION_READ,
         id="dms_sync_list",
         summary="List the syncs of a DMS",
         query=PageQuery,
@@ -120,6 +136,7 @@ class DmsSyncsView(AuterityView):
 
 class DmsSyncView(AuterityView):
     @operation(
+        needs=Permission.INTEGRATION_READ,
         id="dms_sync_get",
         summary="What became of a sync",
         answers={200: bodies.SyncBody},
@@ -132,6 +149,7 @@ class DmsSyncView(AuterityView):
 
 class DmsCustomersView(AuterityView):
     @operation(
+        needs=Permission.INTEGRATION_READ,
         id="dms_customer_list",
         summary="List the customers of a DMS",
         query=bodies.CustomerQuery,
@@ -149,6 +167,7 @@ class DmsCustomersView(AuterityView):
 
 class DmsVehiclesView(AuterityView):
     @operation(
+        needs=Permission.INTEGRATION_READ,
         id="dms_vehicle_list",
         summary="List the vehicles of a DMS",
         query=bodies.VehicleQuery,

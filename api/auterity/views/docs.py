@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from api.auterity.dialect import AUTERITY
 from api.base import WordsRefusals
+from api.needs import OPEN
 
 # Both pages style what they draw as they draw it; ReDoc searches in a worker that it makes itself. No script is inside a page.
 POLICY = (
@@ -21,6 +22,8 @@ POLICY = (
 class Page(WordsRefusals):
     """A page of the description, with a policy that it works under."""
 
+    needs = OPEN
+
     def finalize_response(self, request: Request, response: Response, *args: object, **kwargs: object) -> Response:
         response["Content-Security-Policy"] = POLICY
         return super().finalize_response(request, response, *args, **kwargs)
@@ -29,6 +32,8 @@ class Page(WordsRefusals):
 @extend_schema(exclude=True)
 class OpenApiView(WordsRefusals, SpectacularAPIView):
     dialect = AUTERITY
+    needs = OPEN
+    urlconf = "api.auterity.urls"
     renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer]
 
 

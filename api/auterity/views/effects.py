@@ -10,6 +10,7 @@ from api.auterity.bodies import effects as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import cut
 from api.base import Answer, Call, operation
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from executions import effects
 from executions.effects import Entry
@@ -25,6 +26,7 @@ from executions.errors import (
 
 class ExecutionEffectsView(AuterityView):
     @operation(
+        needs=Permission.EXECUTION_READ,
         id="execution_effect_list",
         summary="What an execution did outside",
         answers={200: bodies.Effects},
@@ -38,6 +40,7 @@ class ExecutionEffectsView(AuterityView):
 
 class EffectsView(AuterityView):
     @operation(
+        needs=Permission.EXECUTION_READ,
         id="effect_list",
         summary="Effects of which nobody knows what became",
         query=bodies.EffectQuery,
@@ -52,6 +55,7 @@ class EffectsView(AuterityView):
 
 class SettleView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_EXECUTE,
         id="effect_settle",
         summary="Say what became of an effect",
         body=bodies.Settle,

@@ -15,7 +15,7 @@ from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut, cut_endless
 from api.base import Answer, Call, operation
 from api.later import Later, answer_later
-from auterity.kernel.access import Actor
+from auterity.kernel.access import Actor, Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from executions import control, selectors, services
 from executions.errors import (
@@ -52,6 +52,7 @@ READING = (NotAuthenticated, PermissionDenied, ExecutionNotFound)
 
 class ExecuteView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_EXECUTE,
         summary="Execute a workflow",
         id="workflow_execute",
         body=bodies.Execute,
@@ -90,6 +91,7 @@ class ExecuteView(AuterityView):
 
 class ExecutionsView(AuterityView):
     @operation(
+        needs=Permission.EXECUTION_READ,
         summary="List a workflow's executions",
         query=bodies.ExecutionQuery,
         answers={200: bodies.ExecutionPage},
@@ -105,7 +107,12 @@ class ExecutionsView(AuterityView):
 
 
 class ExecutionView(AuterityView):
-    @operation(summary="Read an execution", answers={200: bodies.ExecutionBody}, raises=READING)
+    @operation(
+        needs=Permission.EXECUTION_READ,
+        summary="Read an execution",
+        answers={200: bodies.ExecutionBody},
+        raises=READING,
+    )
     def get(self, call: Call[None], execution_id: UUID) -> Answer:
         """Its state, its steps with what went in and came out, and what it cost."""
         return Answer(detail(selectors.describe(actor=call.actor, execution_id=execution_id)))
@@ -113,7 +120,11 @@ class ExecutionView(AuterityView):
 
 class StepsView(AuterityView):
     @operation(
-        id="execution_step_list", summary="The steps of an execution", answers={200: bodies.Steps}, raises=READING
+        needs=Permission.EXECUTION_READ,
+        id="execution_step_list",
+        summary="The steps of an execution",
+        answers={200: bodies.Steps},
+        raises=READING,
     )
     def get(self, call: Call[None], execution_id: UUID) -> Answer:
         """In the order they began; skipped ones last."""
@@ -123,6 +134,7 @@ class StepsView(AuterityView):
 
 class CancelView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_EXECUTE,
         id="execution_cancel",
         summary="Cancel an execution",
         answers={200: bodies.ExecutionBody},
@@ -135,6 +147,7 @@ class CancelView(AuterityView):
 
 class PauseView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_EXECUTE,
         id="execution_pause",
         summary="Pause an execution",
         answers={200: bodies.ExecutionBody},
@@ -147,6 +160,7 @@ class PauseView(AuterityView):
 
 class ResumeView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_EXECUTE,
         id="execution_resume",
         summary="Resume a paused execution",
         answers={200: bodies.ExecutionBody},
@@ -159,6 +173,7 @@ class ResumeView(AuterityView):
 
 class RunAgainView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_EXECUTE,
         summary="Run again with the same inputs",
         id="execution_run_again",
         answers={202: bodies.Accepted},
@@ -172,6 +187,7 @@ class RunAgainView(AuterityView):
 
 class ExecutionLogsView(AuterityView):
     @operation(
+        needs=(Permission.EXECUTION_READ, Permission.LOGS_READ),
         id="execution_log_list",
         summary="The log of an execution",
         query=PageQuery,
@@ -188,6 +204,7 @@ class ExecutionLogsView(AuterityView):
 
 class LogsView(AuterityView):
     @operation(
+        needs=Permission.LOGS_READ,
         summary="Search the execution logs",
         query=bodies.LogQuery,
         answers={200: bodies.LogPage},
@@ -211,6 +228,7 @@ class LogsView(AuterityView):
 
 class LogView(AuterityView):
     @operation(
+        needs=Permission.LOGS_READ,
         summary="Read a log line",
         answers={200: bodies.LogBody},
         raises=[NotAuthenticated, PermissionDenied, LogNotFound],

@@ -9,12 +9,14 @@ from api.auterity.bodies import explain as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.views.executions import READING
 from api.base import Answer, Call, operation
+from auterity.kernel.access import Permission
 from executions import selectors
 from executions.explain import explanation_of
 
 
 class ExplainView(AuterityView):
     @operation(
+        needs=Permission.EXECUTION_READ,
         id="execution_explain",
         summary="Why an execution is where it is",
         answers={200: bodies.ExplanationBody},

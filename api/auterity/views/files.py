@@ -17,6 +17,7 @@ from api.uploads import ENVELOPE_BYTES, UploadParser, WhateverIsAccepted, upload
 from artefacts import selectors, services
 from artefacts.errors import FileDamaged, FileNotFound, FileRefused, FileTooLarge, StorageFull
 from artefacts.models import Artefact
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
 READING = (NotAuthenticated, PermissionDenied, FileNotFound)
@@ -26,6 +27,7 @@ class FilesView(AuterityView):
     parser_classes = [UploadParser]
 
     @operation(
+        needs=Permission.WORKFLOW_EXECUTE,
         summary="Upload a file",
         raw_body=bodies.FileUpload,
         answers={201: bodies.FileBody},
@@ -41,6 +43,7 @@ class FilesView(AuterityView):
         return Answer(_file(made), 201)
 
     @operation(
+        needs=Permission.EXECUTION_READ,
         summary="List the files",
         query=bodies.FileQuery,
         answers={200: bodies.FilePage},
@@ -54,12 +57,17 @@ class FilesView(AuterityView):
 
 
 class FileView(AuterityView):
-    @operation(summary="What is known of a file", answers={200: bodies.FileBody}, raises=READING)
+    @operation(
+        needs=Permission.EXECUTION_READ,
+        summary="What is known of a file",
+        answers={200: bodies.FileBody},
+        raises=READING,
+    )
     def get(self, call: Call[None], file_id: UUID) -> Answer:
         """Without its content."""
         return Answer(_file(selectors.artefact(actor=call.actor, artefact_id=file_id)))
 
-    @operation(summary="Delete a file", answers={204: None}, raises=READING)
+    @operation(needs=Permission.WORKFLOW_EXECUTE, summary="Delete a file", answers={204: None}, raises=READING)
     def delete(self, call: Call[None], file_id: UUID) -> Answer:
         """At once. A workflow that names it fails at that step from then on."""
         services.delete(actor=call.actor, artefact_id=file_id)
@@ -70,6 +78,7 @@ class FileContentView(AuterityView):
     content_negotiation_class = WhateverIsAccepted
 
     @operation(
+        needs=Permission.EXECUTION_READ,
         id="file_content",
         summary="Download a file",
         answers={200: bytes, 206: bytes, 304: None},

@@ -15,6 +15,8 @@ from api.auterity.dialect import AuterityView
 from api.auterity.pages import cut
 from api.auterity.views.members import member_body
 from api.base import Answer, Call, operation
+from api.needs import OPEN
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
 INVITING = (errors.NotAuthenticated, PermissionDenied)
@@ -22,6 +24,7 @@ INVITING = (errors.NotAuthenticated, PermissionDenied)
 
 class InvitationsView(AuterityView):
     @operation(
+        needs=Permission.MEMBER_INVITE,
         summary="Invite somebody",
         body=bodies.InvitationCreate,
         answers={201: bodies.InvitationBody},
@@ -34,6 +37,7 @@ class InvitationsView(AuterityView):
         return Answer(_body(invitations.invite(actor=call.actor, email=call.body.email, role=role)), 201)
 
     @operation(
+        needs=Permission.MEMBER_INVITE,
         summary="List the invitations",
         query=bodies.InvitationQuery,
         answers={200: bodies.InvitationPage},
@@ -48,6 +52,7 @@ class InvitationsView(AuterityView):
 
 class InvitationView(AuterityView):
     @operation(
+        needs=Permission.MEMBER_INVITE,
         summary="Revoke an invitation",
         answers={204: None},
         raises=[*INVITING, errors.InvitationNotFound, errors.InvitationClosed],
@@ -60,6 +65,7 @@ class InvitationView(AuterityView):
 
 class InvitationResendView(AuterityView):
     @operation(
+        needs=Permission.MEMBER_INVITE,
         summary="Send an invitation again",
         answers={200: bodies.InvitationBody},
         raises=[*INVITING, errors.InvitationNotFound, errors.InvitationClosed, errors.QuotaExceeded],
@@ -73,6 +79,7 @@ class InvitationAcceptView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         summary="Accept an invitation",
         body=bodies.InvitationAccept,
         answers={201: bodies.InvitationAccepted},

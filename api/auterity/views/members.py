@@ -11,7 +11,7 @@ from api.auterity.bodies import members as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import cut
 from api.base import Answer, Call, operation
-from auterity.kernel.access import Role, shown_roles
+from auterity.kernel.access import Permission, Role, shown_roles
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
 CHANGING = (NotAuthenticated, PermissionDenied, MemberNotFound, LastAdmin)
@@ -19,6 +19,7 @@ CHANGING = (NotAuthenticated, PermissionDenied, MemberNotFound, LastAdmin)
 
 class MembersView(AuterityView):
     @operation(
+        needs=Permission.ORGANIZATION_READ,
         id="organization_member_list",
         summary="List the members",
         query=bodies.MemberQuery,
@@ -33,6 +34,7 @@ class MembersView(AuterityView):
         return Answer(bodies.MemberPage(members=[member_body(each) for each in found], **page))
 
     @operation(
+        needs=Permission.ORGANIZATION_MANAGE,
         id="organization_member_add",
         summary="Add a person with a password",
         body=bodies.MemberAdd,
@@ -56,6 +58,7 @@ class MembersView(AuterityView):
 
 class MemberView(AuterityView):
     @operation(
+        needs=Permission.ORGANIZATION_READ,
         id="organization_member_get",
         summary="Read a member",
         answers={200: bodies.MemberBody},
@@ -66,6 +69,7 @@ class MemberView(AuterityView):
         return Answer(member_body(selectors.member(call.actor, user_id)))
 
     @operation(
+        needs=Permission.ORGANIZATION_MANAGE,
         id="organization_member_update",
         summary="Change a member's role, or switch them off or on",
         body=bodies.MemberUpdate,
@@ -82,7 +86,13 @@ class MemberView(AuterityView):
         )
         return Answer(member_body(member))
 
-    @operation(id="organization_member_remove", summary="Remove a member", answers={204: None}, raises=CHANGING)
+    @operation(
+        needs=Permission.ORGANIZATION_MANAGE,
+        id="organization_member_remove",
+        summary="Remove a member",
+        answers={204: None},
+        raises=CHANGING,
+    )
     def delete(self, call: Call[None], user_id: UUID) -> Answer:
         """Ends the member's logins in this organization at once. The account itself, and what it made here, stays."""
         members.member_remove(actor=call.actor, user_id=user_id)

@@ -16,7 +16,9 @@ from accounts.tokens import TokenKind, authenticate_access
 from api.auterity.bodies import monitoring as bodies
 from api.auterity.dialect import AuterityView
 from api.base import Answer, Call, operation
+from api.needs import OPEN
 from api.uploads import WhateverIsAccepted
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import DomainError, InvalidInput, PermissionDenied
 from monitoring import exposition, health, selectors
 from monitoring.probes import Health, Reading
@@ -28,6 +30,7 @@ class MonitoringHealthView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         id="monitoring_health",
         summary="How the product is",
         answers={200: bodies.Health, 503: bodies.Health},
@@ -51,6 +54,7 @@ class MonitoringHealthView(AuterityView):
 
 class MetricsView(AuterityView):
     @operation(
+        needs=Permission.METRICS_READ,
         id="monitoring_metrics",
         summary="What the product has done",
         answers={200: bodies.Metrics},
@@ -64,6 +68,7 @@ class MetricsView(AuterityView):
 
 class MetricsHistoryView(AuterityView):
     @operation(
+        needs=Permission.METRICS_READ,
         id="monitoring_metrics_history",
         summary="What the product has done, over time",
         query=bodies.HistoryQuery,
@@ -82,6 +87,7 @@ class PrometheusView(AuterityView):
     content_negotiation_class = WhateverIsAccepted
 
     @operation(
+        needs=Permission.METRICS_READ,
         id="monitoring_prometheus",
         summary="The figures for Prometheus",
         answers={200: str},
@@ -100,7 +106,10 @@ class HealthView(AuterityView):
     public = True
 
     @operation(
-        id="health", summary="Whether the server works", answers={200: bodies.PlainHealth, 503: bodies.PlainHealth}
+        needs=OPEN,
+        id="health",
+        summary="Whether the server works",
+        answers={200: bodies.PlainHealth, 503: bodies.PlainHealth},
     )
     def get(self, call: Call[None]) -> Answer:
         """The database and Redis. 503 when the database does not answer."""
@@ -119,6 +128,7 @@ class EngineHealthView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         id="engine_health",
         summary="Whether the server works",
         answers={200: bodies.EngineHealth, 503: bodies.EngineHealth},
@@ -135,6 +145,7 @@ class EngineHealthV1View(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         id="engine_health_versioned",
         summary="Whether the server works",
         answers={200: bodies.EngineHealth, 503: bodies.EngineHealth},
@@ -148,7 +159,7 @@ class EngineHealthV1View(AuterityView):
 class LiveView(AuterityView):
     public = True
 
-    @operation(id="health_live", summary="Whether the process answers", answers={200: bodies.Liveness})
+    @operation(needs=OPEN, id="health_live", summary="Whether the process answers", answers={200: bodies.Liveness})
     def get(self, call: Call[None]) -> Answer:
         """Asks nothing else: a process that does not answer this should be started anew."""
         return Answer(bodies.Liveness(), headers=NO_STORE)
@@ -158,6 +169,7 @@ class ReadyView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         id="health_ready",
         summary="Whether requests may be sent here",
         answers={200: bodies.Readiness, 503: bodies.Readiness},

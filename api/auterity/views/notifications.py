@@ -9,6 +9,7 @@ from api.auterity.bodies import notifications as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import cut
 from api.base import Answer, Call, operation
+from api.needs import SIGNED_IN
 from auterity.kernel.errors import InvalidInput
 from notifications import selectors, services
 from notifications.models import UserNotification
@@ -16,6 +17,7 @@ from notifications.models import UserNotification
 
 class NotificationsView(AuterityView):
     @operation(
+        needs=SIGNED_IN,
         summary="List my notifications",
         query=bodies.NotificationQuery,
         answers={200: bodies.NotificationPage},
@@ -36,6 +38,7 @@ class NotificationsView(AuterityView):
 
 class NotificationsReadView(AuterityView):
     @operation(
+        needs=SIGNED_IN,
         summary="Mark my notifications as read",
         body=bodies.NotificationsRead,
         answers={200: bodies.ReadNotifications},
@@ -49,6 +52,7 @@ class NotificationsReadView(AuterityView):
 
 class NotificationPreferencesView(AuterityView):
     @operation(
+        needs=SIGNED_IN,
         id="notification_preferences_get",
         summary="What I am told of",
         answers={200: bodies.NotificationPreferences},
@@ -59,6 +63,7 @@ class NotificationPreferencesView(AuterityView):
         return Answer(_preferences(selectors.preferences(call.actor)))
 
     @operation(
+        needs=SIGNED_IN,
         id="notification_preferences_update",
         summary="Say what I want to be told of",
         body=bodies.NotificationPreferences,

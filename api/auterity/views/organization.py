@@ -11,12 +11,14 @@ from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut
 from api.auterity.views.auth import NO_STORE, tokens_body
 from api.base import Answer, Call, operation
-from auterity.kernel.access import Role, shown_roles
+from api.needs import SIGNED_IN
+from auterity.kernel.access import Permission, Role, shown_roles
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
 
 class OrganizationsView(AuterityView):
     @operation(
+        needs=SIGNED_IN,
         summary="List your organizations",
         query=PageQuery,
         answers={200: bodies.OrganizationPage},
@@ -31,6 +33,7 @@ class OrganizationsView(AuterityView):
 
 class CurrentOrganizationView(AuterityView):
     @operation(
+        needs=SIGNED_IN,
         id="organization_current_get",
         summary="Your organization",
         answers={200: bodies.OrganizationBody},
@@ -41,6 +44,7 @@ class CurrentOrganizationView(AuterityView):
         return Answer(bodies.OrganizationBody.model_validate(_about(selectors.organization(call.actor))))
 
     @operation(
+        needs=Permission.ORGANIZATION_MANAGE,
         id="organization_current_update",
         summary="Rename your organization",
         body=bodies.OrganizationUpdate,
@@ -58,6 +62,7 @@ class CurrentOrganizationView(AuterityView):
 
 class SwitchOrganizationView(AuterityView):
     @operation(
+        needs=SIGNED_IN,
         id="auth_switch_organization",
         summary="Log in to another organization of yours",
         body=bodies.SwitchOrganization,

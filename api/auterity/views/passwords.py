@@ -9,11 +9,13 @@ from api.auterity.bodies import passwords as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.views.auth import NO_STORE, tokens_body
 from api.base import Answer, Call, operation
+from api.needs import OPEN, SIGNED_IN
 from auterity.kernel.errors import InvalidInput
 
 
 class ChangePasswordView(AuterityView):
     @operation(
+        needs=SIGNED_IN,
         id="auth_change_password",
         summary="Change your password",
         body=bodies.ChangePassword,
@@ -38,6 +40,7 @@ class ForgotPasswordView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         id="auth_forgot_password",
         summary="Have a link mailed to choose a new password",
         body=bodies.ForgotPassword,
@@ -55,6 +58,7 @@ class ResetPasswordView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         id="auth_reset_password",
         summary="Choose a new password by a mailed link",
         body=bodies.ResetPassword,
@@ -71,6 +75,7 @@ class VerifyEmailView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         id="auth_verify_email",
         summary="Confirm an address by a mailed link",
         body=bodies.VerifyEmail,
@@ -85,6 +90,7 @@ class VerifyEmailView(AuterityView):
 
 class SendVerificationView(AuterityView):
     @operation(
+        needs=SIGNED_IN,
         id="auth_send_verification",
         summary="Have the link for confirming your address mailed again",
         body=bodies.SendVerification,

@@ -10,7 +10,7 @@ from api.auterity.bodies import questions as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import cut
 from api.base import Answer, Call, operation
-from auterity.kernel.access import Actor
+from auterity.kernel.access import Actor, Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from executions import questions
 from executions.errors import AlreadyAnswered, QuestionClosed, QuestionNotFound
@@ -19,6 +19,7 @@ from executions.models import OpenQuestion
 
 class QuestionsView(AuterityView):
     @operation(
+        needs=Permission.EXECUTION_READ,
         summary="List open questions",
         query=bodies.QuestionQuery,
         answers={200: bodies.QuestionPage},
@@ -35,6 +36,7 @@ class QuestionsView(AuterityView):
 
 class QuestionView(AuterityView):
     @operation(
+        needs=Permission.EXECUTION_READ,
         summary="Read a question",
         answers={200: bodies.QuestionBody},
         raises=[NotAuthenticated, PermissionDenied, QuestionNotFound],
@@ -46,6 +48,7 @@ class QuestionView(AuterityView):
 
 class AnswerView(AuterityView):
     @operation(
+        needs=Permission.EXECUTION_READ,
         id="question_answer",
         summary="Answer a question",
         body=bodies.AnswerGiven,
@@ -69,6 +72,7 @@ class AnswerView(AuterityView):
 
 class EventsView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_EXECUTE,
         id="event_send",
         summary="Send an event",
         body=bodies.EventGiven,

@@ -8,11 +8,13 @@ from api.auterity.dialect import AuterityView
 from api.base import Answer, Call, operation
 from artefacts import selectors, services
 from artefacts.models import RetentionRules
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
 
 class RetentionView(AuterityView):
     @operation(
+        needs=Permission.ORGANIZATION_READ,
         id="retention_get",
         summary="How long records are kept",
         answers={200: bodies.Retention},
@@ -23,6 +25,7 @@ class RetentionView(AuterityView):
         return Answer(_rules(selectors.retention(actor=call.actor)))
 
     @operation(
+        needs=Permission.ORGANIZATION_MANAGE,
         id="retention_update",
         summary="Say how long records are kept",
         body=bodies.Retention,

@@ -17,7 +17,7 @@ from api.base import Answer, Call, operation
 from api.downloads import download
 from api.uploads import WhateverIsAccepted
 from artefacts.errors import FileDamaged, FileNotFound
-from auterity.kernel.access import Actor
+from auterity.kernel.access import Actor, Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied, RevisionConflict
 from templates_app import previews, reviews, selectors, services
 from templates_app.errors import (
@@ -42,6 +42,7 @@ SAVING = (NotAuthenticated, PermissionDenied, InvalidInput, DefinitionRefused)
 
 class TemplatesView(AuterityView):
     @operation(
+        needs=Permission.TEMPLATE_READ,
         summary="List templates",
         query=bodies.TemplateQuery,
         answers={200: bodies.TemplatePage},
@@ -61,6 +62,7 @@ class TemplatesView(AuterityView):
         return Answer(bodies.TemplatePage(templates=[_summary(each) for each in found], **page))
 
     @operation(
+        needs=Permission.TEMPLATE_CREATE,
         summary="Create a template",
         body=bodies.TemplateCreate,
         answers={201: bodies.TemplateDetail},
@@ -80,6 +82,7 @@ class TemplatesView(AuterityView):
 
 class CategoriesView(AuterityView):
     @operation(
+        needs=Permission.TEMPLATE_READ,
         summary="List the categories of templates",
         query=bodies.ShelfQuery,
         answers={200: bodies.Categories},
@@ -94,6 +97,7 @@ class CategoriesView(AuterityView):
 
 class TagsView(AuterityView):
     @operation(
+        needs=Permission.TEMPLATE_READ,
         summary="List the tags of templates",
         query=bodies.ShelfQuery,
         answers={200: bodies.Tags},
@@ -107,12 +111,15 @@ class TagsView(AuterityView):
 
 
 class TemplateView(AuterityView):
-    @operation(summary="Read a template", answers={200: bodies.TemplateDetail}, raises=READING)
+    @operation(
+        needs=Permission.TEMPLATE_READ, summary="Read a template", answers={200: bodies.TemplateDetail}, raises=READING
+    )
     def get(self, call: Call[None], template_id: UUID) -> Answer:
         """With its definition, parameters and newest reviews."""
         return Answer(_detail(call.actor, selectors.get_template(actor=call.actor, template_id=template_id)))
 
     @operation(
+        needs=Permission.TEMPLATE_UPDATE,
         summary="Change a template",
         body=bodies.TemplateUpdate,
         answers={200: bodies.TemplateDetail},
@@ -126,7 +133,12 @@ class TemplateView(AuterityView):
         template = services.update_template(actor=call.actor, template_id=template_id, change=change)
         return Answer(_detail(call.actor, template))
 
-    @operation(summary="Delete a template", answers={204: None}, raises=[*READING, NotYourTemplate])
+    @operation(
+        needs=Permission.TEMPLATE_DELETE,
+        summary="Delete a template",
+        answers={204: None},
+        raises=[*READING, NotYourTemplate],
+    )
     def delete(self, call: Call[None], template_id: UUID) -> Answer:
         """Workflows made from it stay as they are. Only the owner may."""
         services.delete_template(actor=call.actor, template_id=template_id)
@@ -135,6 +147,7 @@ class TemplateView(AuterityView):
 
 class TemplateVersionsView(AuterityView):
     @operation(
+        needs=Permission.TEMPLATE_READ,
         id="template_version_list",
         summary="List a template's versions",
         query=bodies.PageQuery,
@@ -152,6 +165,7 @@ class TemplateVersionsView(AuterityView):
 
 class TemplateVersionView(AuterityView):
     @operation(
+        needs=Permission.TEMPLATE_READ,
         id="template_version_get",
         summary="Read a version of a template",
         answers={200: bodies.TemplateVersionDetail},
@@ -171,6 +185,7 @@ class TemplateVersionView(AuterityView):
 
 class TemplateReviewsView(AuterityView):
     @operation(
+        needs=Permission.TEMPLATE_READ,
         id="template_review_list",
         summary="List a template's reviews",
         query=bodies.PageQuery,
@@ -186,6 +201,7 @@ class TemplateReviewsView(AuterityView):
         return Answer(bodies.ReviewPage(reviews=listed, rating=template.rating or 0.0, **page))
 
     @operation(
+        needs=Permission.TEMPLATE_READ,
         id="template_review_put",
         summary="Review a template",
         body=bodies.ReviewPut,
@@ -203,6 +219,7 @@ class TemplateReviewsView(AuterityView):
 
 class TemplateReviewView(AuterityView):
     @operation(
+        needs=Permission.TEMPLATE_READ,
         id="template_review_delete",
         summary="Take your review back",
         answers={204: None},
@@ -218,6 +235,7 @@ class TemplatePreviewView(AuterityView):
     content_negotiation_class = WhateverIsAccepted
 
     @operation(
+        needs=Permission.TEMPLATE_READ,
         id="template_preview",
         summary="Download a template's stored picture",
         answers={200: bytes, 206: bytes, 304: None},
@@ -231,6 +249,7 @@ class TemplatePreviewView(AuterityView):
 
 class SaveAsTemplateView(AuterityView):
     @operation(
+        needs=Permission.TEMPLATE_CREATE,
         summary="Make a template from a workflow",
         body=bodies.SaveAsTemplate,
         answers={201: bodies.TemplateDetail},
@@ -251,6 +270,7 @@ class SaveAsTemplateView(AuterityView):
 
 class InstantiateView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_CREATE,
         summary="Make a workflow from a template",
         body=bodies.Instantiate,
         answers={201: bodies.Instantiated, 200: bodies.Instantiated},

@@ -19,6 +19,7 @@ from api.parsers import (
     WrittenYamlRenderer,
     YamlParser,
 )
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from workflows import transfer
 from workflows.errors import DefinitionRefused, VersionNotFound, WorkflowNotFound
@@ -29,6 +30,7 @@ class ExportView(AuterityView):
     renderer_classes = [WrittenRenderer, WrittenYamlRenderer, VendorJsonRenderer]
 
     @operation(
+        needs=Permission.WORKFLOW_READ,
         id="workflow_export",
         summary="Export a workflow",
         query=bodies.ExportQuery,
@@ -56,6 +58,7 @@ class ImportView(AuterityView):
     parser_classes = [JsonParser, VendorJsonParser, YamlParser]
 
     @operation(
+        needs=Permission.WORKFLOW_CREATE,
         id="workflow_import",
         summary="Import a workflow",
         body=bodies.WorkflowDocument,

@@ -10,6 +10,7 @@ from api.auterity.bodies import trials as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut
 from api.base import Answer, Call, operation
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from executions.errors import ExecutionNotFound
 from executions.trials import services as trials
@@ -27,6 +28,7 @@ TRYING = (*READING, VersionNotFound, DefinitionRefused, InvalidInput)
 
 class DryRunView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_EXECUTE,
         id="workflow_dry_run",
         summary="Try a workflow without running it",
         body=bodies.DryRun,
@@ -69,6 +71,7 @@ class DryRunView(AuterityView):
 
 class NodeTestView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_EXECUTE,
         id="workflow_node_test",
         summary="Try one node",
         body=bodies.NodeTest,
@@ -112,6 +115,7 @@ class NodeTestView(AuterityView):
 
 class TestCasesView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_READ,
         id="workflow_test_list",
         summary="List a workflow's test cases",
         query=PageQuery,
@@ -126,6 +130,7 @@ class TestCasesView(AuterityView):
         return Answer(bodies.TestCasePage(tests=[_case(each) for each in found], **page))
 
     @operation(
+        needs=Permission.WORKFLOW_UPDATE,
         id="workflow_test_create",
         summary="Add a test case",
         body=bodies.TestCaseCreate,
@@ -141,6 +146,7 @@ class TestCasesView(AuterityView):
 
 class TestCaseView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_READ,
         id="workflow_test_get",
         summary="Read a test case",
         answers={200: bodies.TestCaseBody},
@@ -151,6 +157,7 @@ class TestCaseView(AuterityView):
         return Answer(_case(selectors.get_case(actor=call.actor, workflow_id=workflow_id, case_id=case_id)))
 
     @operation(
+        needs=Permission.WORKFLOW_UPDATE,
         id="workflow_test_update",
         summary="Change a test case",
         body=bodies.TestCaseUpdate,
@@ -164,7 +171,11 @@ class TestCaseView(AuterityView):
         return Answer(_case(case))
 
     @operation(
-        id="workflow_test_delete", summary="Delete a test case", answers={204: None}, raises=[*READING, CaseNotFound]
+        needs=Permission.WORKFLOW_UPDATE,
+        id="workflow_test_delete",
+        summary="Delete a test case",
+        answers={204: None},
+        raises=[*READING, CaseNotFound],
     )
     def delete(self, call: Call[None], workflow_id: UUID, case_id: UUID) -> Answer:
         """For good."""
@@ -174,6 +185,7 @@ class TestCaseView(AuterityView):
 
 class RunTestsView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_EXECUTE,
         id="workflow_test_run_all",
         summary="Run all test cases",
         body=bodies.RunTests,
@@ -187,6 +199,7 @@ class RunTestsView(AuterityView):
 
 class RunTestView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_EXECUTE,
         id="workflow_test_run",
         summary="Run one test case",
         body=bodies.RunTests,

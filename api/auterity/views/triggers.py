@@ -16,6 +16,7 @@ from api.auterity.dialect import AuterityView
 from api.auterity.views.executions import when_ended
 from api.base import Answer, Call, operation
 from api.later import Later
+from api.needs import OPEN
 from api.parsers import read_json
 from api.problems import BodyTooLarge, MalformedBody, UnsupportedMediaType
 from auterity.kernel.errors import InvalidInput
@@ -33,6 +34,7 @@ class WebhookView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         id="workflow_webhook_trigger",
         summary="Call a webhook trigger",
         raw_body=bodies.WebhookBody,

@@ -7,11 +7,13 @@ from accounts.errors import NotAuthenticated
 from api.auterity.bodies import usage as bodies
 from api.auterity.dialect import AuterityView
 from api.base import Answer, Call, operation
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
 
 class UsageQuotaView(AuterityView):
     @operation(
+        needs=Permission.ORGANIZATION_READ,
         id="usage_quota_get",
         summary="Limits and use",
         query=bodies.UsageQuery,

@@ -13,6 +13,7 @@ from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut
 from api.auterity.views.workflows import rest_of, saved
 from api.base import Answer, Call, operation
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import PermissionDenied, RevisionConflict
 from executions.trials import publishing
 from workflows import selectors, services
@@ -28,6 +29,7 @@ PUBLISHING = (*READING, VersionNotFound, DefinitionRefused, PublishRefused, Revi
 
 class VersionsView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_READ,
         id="workflow_version_list",
         summary="List a workflow's versions",
         query=PageQuery,
@@ -45,6 +47,7 @@ class VersionsView(AuterityView):
 
 class VersionView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_READ,
         id="workflow_version_get",
         summary="Read one version",
         answers={200: bodies.VersionDetail},
@@ -62,6 +65,7 @@ class VersionView(AuterityView):
 
 class RestoreVersionView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_UPDATE,
         id="workflow_version_restore",
         summary="Make an old version the newest",
         answers={200: WorkflowBody},
@@ -74,6 +78,7 @@ class RestoreVersionView(AuterityView):
 
 class RollbackVersionView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_UPDATE,
         id="workflow_version_rollback",
         summary="Go back to an old version",
         body=bodies.Rollback,
@@ -90,6 +95,7 @@ class RollbackVersionView(AuterityView):
 
 class PublishView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_UPDATE,
         id="workflow_publish",
         summary="Publish a version",
         body=bodies.Publish,
@@ -114,6 +120,7 @@ class PublishView(AuterityView):
 
 class DiffView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_READ,
         id="workflow_version_diff",
         summary="Compare two versions",
         answers={200: bodies.DiffBody},

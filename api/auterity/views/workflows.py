@@ -12,7 +12,9 @@ from api.auterity.bodies import workflows as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import cut
 from api.base import Answer, Call, operation, precondition
+from api.needs import SIGNED_IN
 from api.problems import PreconditionFailed
+from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied, RevisionConflict
 from engine.expression_functions import FUNCTIONS
 from engine.graph import Problem, check
@@ -32,6 +34,7 @@ SAVING = (NotAuthenticated, PermissionDenied, InvalidInput, DefinitionRefused)
 
 class WorkflowsView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_READ,
         summary="List workflows",
         query=bodies.WorkflowQuery,
         answers={200: bodies.WorkflowPage},
@@ -47,6 +50,7 @@ class WorkflowsView(AuterityView):
         return Answer(bodies.WorkflowPage(workflows=[_summary(each, figures[each.id]) for each in found], **page))
 
     @operation(
+        needs=Permission.WORKFLOW_CREATE,
         summary="Create a workflow",
         body=bodies.WorkflowCreate,
         answers={201: bodies.WorkflowBody},
@@ -72,7 +76,9 @@ class WorkflowsView(AuterityView):
 
 
 class WorkflowView(AuterityView):
-    @operation(summary="Read a workflow", answers={200: bodies.WorkflowDetail}, raises=READING)
+    @operation(
+        needs=Permission.WORKFLOW_READ, summary="Read a workflow", answers={200: bodies.WorkflowDetail}, raises=READING
+    )
     def get(self, call: Call[None], workflow_id: UUID) -> Answer:
         """With the figures of its executions."""
         workflow = selectors.get_workflow(actor=call.actor, workflow_id=workflow_id)
@@ -82,6 +88,7 @@ class WorkflowView(AuterityView):
         return Answer(body, revision=workflow.version)
 
     @operation(
+        needs=Permission.WORKFLOW_UPDATE,
         summary="Change a workflow",
         body=bodies.WorkflowUpdate,
         answers={200: bodies.WorkflowBody},
@@ -114,6 +121,7 @@ class WorkflowView(AuterityView):
     patch = put
 
     @operation(
+        needs=Permission.WORKFLOW_DELETE,
         summary="Delete a workflow",
         answers={204: None},
         raises=[*READING, WorkflowBusy, PreconditionFailed],
@@ -128,6 +136,7 @@ class WorkflowView(AuterityView):
 
 class ActivateView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_UPDATE,
         id="workflow_activate",
         summary="Activate a workflow",
         answers={200: bodies.WorkflowBody},
@@ -140,7 +149,11 @@ class ActivateView(AuterityView):
 
 class DeactivateView(AuterityView):
     @operation(
-        id="workflow_deactivate", summary="Deactivate a workflow", answers={200: bodies.WorkflowBody}, raises=READING
+        needs=Permission.WORKFLOW_UPDATE,
+        id="workflow_deactivate",
+        summary="Deactivate a workflow",
+        answers={200: bodies.WorkflowBody},
+        raises=READING,
     )
     def post(self, call: Call[None], workflow_id: UUID) -> Answer:
         """No new run begins; those under way go on."""
@@ -149,6 +162,7 @@ class DeactivateView(AuterityView):
 
 class ValidateView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_READ,
         summary="Check a definition",
         id="workflow_validate",
         body=bodies.Validate,
@@ -163,6 +177,7 @@ class ValidateView(AuterityView):
 
 class ValidateStoredView(AuterityView):
     @operation(
+        needs=Permission.WORKFLOW_READ,
         id="workflow_validate_stored",
         summary="Check a stored workflow",
         answers={200: bodies.Validation},
@@ -177,6 +192,7 @@ class ValidateStoredView(AuterityView):
 
 class NodeTypesView(AuterityView):
     @operation(
+        needs=SIGNED_IN,
         id="node_type_list",
         summary="The node types there are",
         answers={200: bodies.NodeTypes},

@@ -1,0 +1,112 @@
+"""The `workflow_engine` dialect (003) as data, and the base class of its views."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, ClassVar, Literal, get_args, get_origin
+
+from pydantic import BaseModel, create_model
+
+from api.base import DialectView
+from api.dialect import DIALECTS, AnswerHeader, Dialect, Wording
+from api.workflow_engine.bodies.errors import Refusal
+from api.workflow_engine.limits import LIMITS
+from api.workflow_engine.pages import Listing
+from api.workflow_engine.refusals import say
+from auterity.kernel.errors import Kind
+
+RATE_HEADERS = (
+    AnswerHeader(
+        "X-RateLimit-Limit",
+        "Requests that the tightest limit allows in its window.",
+        {"type": "integer", "minimum": 1},
+    ),
+    AnswerHeader("X-RateLimit-Remaining", "Requests left in the window.", {"type": "integer", "minimum": 0}),
+    AnswerHeader("X-RateLimit-Reset", "When the limit is whole again, in Unix seconds.", {"type": "integer"}),
+    AnswerHeader("X-RateLimit-Window", "The window's length in seconds.", {"type": "integer", "minimum": 1}),
+)
+
+ABOUT = (
+    "The API of 003. Answers are `{success, data, message}`, lists with `pagination` beside `data`; refusals are "
+    "`{success, error: {code, message, details}, detail}`.\n\n"
+    "**Browsers.** A login that is asked for with `X-Session-Cookies: on` sets HttpOnly cookies instead of telling its tokens. "
+    "Whoever is known by cookie sends `X-CSRF-TOKEN` (from `GET /api/v1/auth/csrf-token`) with every POST, PUT, PATCH and "
+    "DELETE; with a bearer token it may be left out.\n\n"
+    "**Limits.** 100 requests a minute, 5 for logins, 10 for uploads; 429 says in `Retry-After` how many seconds to wait."
+)
+
+WORKFLOW_ENGINE = DIALECTS.add(
+    Dialect(
+        name="workflow_engine",
+        prefixes=("/api/v1", "/native", "/public", "/api/enterprise-security"),
+        slugs={
+            "account_inactive": Wording(403, "ERR_403_ACCOUNT_INACTIVE"),
+            "ai_quota_exceeded": Wording(429, "ERR_429_QUOTA"),
+            "body_too_large": Wording(413, "ERR_413_TOO_LARGE"),
+            "crashed": Wording(500, "ERR_500_INTERNAL"),
+            "file_refused": Wording(415, "ERR_415_MEDIA_TYPE"),
+            "file_too_large": Wording(413, "ERR_413_TOO_LARGE"),
+            "idempotency_mismatch": Wording(422, "ERR_422_VALIDATION"),
+            "link_invalid": Wording(400, "ERR_400_RESET_TOKEN_INVALID"),
+            "method_not_allowed": Wording(405, "ERR_405_METHOD"),
+            "not_acceptable": Wording(406, "ERR_406_NOT_ACCEPTABLE"),
+            "permission_denied": Wording(403, "ERR_403_ROLE"),
+            "precondition_failed": Wording(412, "ERR_412_CONFLICT"),
+            "quota_exceeded": Wording(429, "ERR_429_QUOTA"),
+            "refresh_invalid": Wording(401, "ERR_401_REFRESH_INVALID"),
+            "storage_full": Wording(413, "ERR_413_TOO_LARGE"),
+            "token_expired": Wording(401, "ERR_401_TOKEN_EXPIRED"),
+            "unsupported_media_type": Wording(415, "ERR_415_MEDIA_TYPE"),
+            "wrong_credentials": Wording(401, "ERR_401_INVALID_CREDENTIALS"),
+        },
+        kinds={
+            Kind.INVALID: Wording(400, "ERR_400_VALIDATION"),
+            Kind.UNAUTHENTICATED: Wording(401, "ERR_401_TOKEN_INVALID"),
+            Kind.FORBIDDEN: Wording(403, "ERR_403_FORBIDDEN"),
+            Kind.NOT_FOUND: Wording(404, "ERR_404_NOT_FOUND"),
+            Kind.CONFLICT: Wording(409, "ERR_409_CONFLICT"),
+            Kind.LIMITED: Wording(429, "ERR_429_RATE_LIMIT"),
+            Kind.UNAVAILABLE: Wording(503, "ERR_503_UNAVAILABLE"),
+        },
+        say=say,
+        access_seconds=3600,
+        error_body=Refusal,
+        cookies=True,
+        about=ABOUT,
+        limits=LIMITS,
+        answer_headers=RATE_HEADERS,
+    )
+)
+
+
+class Envelope(BaseModel):
+    """003, Success: what stands around every answer's data."""
+
+    success: Literal[True] = True
+    message: str
+
+
+class WorkflowEngineView(DialectView):
+    """A view of 003. What it answers becomes the `data` of `{success, data, message}`; a `raw` view's is sent as it is.
+
+    A list is answered by `api.workflow_engine.pages.paged` and declared as `list[Item]`.
+    """
+
+    dialect = WORKFLOW_ENGINE
+    raw: ClassVar[bool] = False
+
+    def enveloped(self, body: Any, says: str, beside: dict[str, Any]) -> Any:
+        return body if self.raw else {"success": True, "data": body, **beside, "message": says or "OK"}
+
+    @classmethod
+    def documented(cls, answer: Any) -> Any:
+        return answer if cls.raw or answer in (None, bytes, str) else _in_envelope(answer)
+
+
+@cache
+def _in_envelope(answer: Any) -> type[BaseModel]:
+    """`Thing` becomes `ThingAnswer`, a list of them `ThingListing`."""
+    if get_origin(answer) is list:
+        (item,) = get_args(answer)
+        return create_model(f"{item.__name__}Listing", __base__=Listing, data=(answer, ...))
+    return create_model(f"{answer.__name__}Answer", __base__=Envelope, data=(answer, ...))
