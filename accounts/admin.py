@@ -12,11 +12,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts import admin_invitations, admin_limits, services
+from accounts import admin_invitations, admin_limits, admin_security, services
 from accounts.models import Membership, Organization, RefreshToken, Session, User
 from accounts.operators import AutocompleteFilter, CreatedFilter, KeptAdmin, RecordAdmin
 
-__all__ = ["admin_invitations", "admin_limits"]  # Registered by being imported.
+__all__ = ["admin_invitations", "admin_limits", "admin_security"]  # Registered by being imported.
 
 
 class PersonCreationForm(UserCreationForm):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from auterity.kernel.errors import DomainError, Kind
 
@@ -141,3 +142,128 @@ class LinkInvalid(DomainError):
 
     slug = "link_invalid"
     sentence = "This link is not valid: it was used or replaced, or its time is over. Ask for a new one."
+
+
+# -- second factors, locks and policies --------------------------------------------------------------------------------
+
+
+class MfaRequired(DomainError):
+    """The first factor was right, and a second one is wanted.
+
+    `details`: mfa_token (to be sent back with a factor), methods, expires_at. `risk` is for who shows how the login was judged.
+    """
+
+    kind = Kind.UNAUTHENTICATED
+    slug = "mfa_required"
+    sentence = "A second factor is needed to finish this login."
+
+    def __init__(
+        self, *, mfa_token: str, methods: list[str], expires_at: datetime, risk: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(mfa_token=mfa_token, methods=methods, expires_at=expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        self.risk = risk
+
+
+class MfaTokenInvalid(DomainError):
+    """Not one of ours, used, destroyed by wrong codes, or older than five minutes."""
+
+    kind = Kind.UNAUTHENTICATED
+    slug = "mfa_token_invalid"
+    sentence = "This login is not waiting for a second factor any more. Log in again."
+
+
+class MfaInvalid(DomainError):
+    """A code that is wrong, was used before, or whose time is over: one message for all of them."""
+
+    kind = Kind.UNAUTHENTICATED
+    slug = "mfa_invalid"
+    sentence = "This code is not valid."
+
+
+class MfaAttempts(DomainError):
+    """`details.retry_after` is in seconds; 0 where another login may be begun at once."""
+
+    kind = Kind.LIMITED
+    slug = "mfa_attempts"
+    sentence = "Too many wrong codes."
+
+
+class MfaMethodUnavailable(DomainError):
+    """`details.methods` are the ones there are."""
+
+    slug = "mfa_method_unavailable"
+    sentence = "This account does not have that second factor."
+
+
+class MfaAlreadyEnabled(DomainError):
+    kind = Kind.CONFLICT
+    slug = "mfa_already_enabled"
+    sentence = "An authenticator is set up already. Disable it first."
+
+
+class MfaNotEnabled(DomainError):
+    slug = "mfa_not_enabled"
+    sentence = "No authenticator is set up."
+
+
+class NoPendingSetup(DomainError):
+    slug = "no_pending_setup"
+    sentence = "No authenticator is being set up, or the time for it is over. Begin again."
+
+
+class PolicyRequiresMfa(DomainError):
+    kind = Kind.FORBIDDEN
+    slug = "policy_requires_mfa"
+    sentence = "Your organization makes a second factor compulsory."
+
+
+class FreshLoginRequired(DomainError):
+    """`details.methods` are the ways to prove oneself again."""
+
+    kind = Kind.FORBIDDEN
+    slug = "fresh_login_required"
+    sentence = "Prove yourself again to do this: your login is older than ten minutes."
+
+
+class AccountLocked(DomainError):
+    """Too many failures, whether or not there is such an account. `details.retry_after` is in seconds."""
+
+    kind = Kind.LIMITED
+    slug = "account_locked"
+    sentence = "Too many failed logins. Try again later, or choose a new password."
+
+
+class AddressNotAllowed(DomainError):
+    """The organization's policy names the networks one may come from."""
+
+    kind = Kind.FORBIDDEN
+    slug = "address_not_allowed"
+    sentence = "Your organization does not allow logins from this network."
+
+
+class PasswordExpired(DomainError):
+    kind = Kind.FORBIDDEN
+    slug = "password_expired"
+    sentence = "This password is older than your organization allows. Choose a new one by a mailed link."
+
+
+class RiskBlocked(DomainError):
+    """`details.level` says how the login was judged; why is for the trail only."""
+
+    kind = Kind.FORBIDDEN
+    slug = "risk_blocked"
+    sentence = "This login was refused because it looks unlike the earlier ones of this account."
+
+
+class SessionNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "session_not_found"
+    sentence = "You have no such login."
+
+
+class TierTooLow(DomainError):
+    """`details`: required_tier, current_tier and what is missing."""
+
+    kind = Kind.FORBIDDEN
+    slug = "tier_too_low"
+    sentence = "This needs a higher security tier."

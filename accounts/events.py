@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from auterity.kernel.events import Event
@@ -68,3 +69,54 @@ class TokenReused(Event):
     session_id: UUID
     user_id: UUID
     organization_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRefused(Event):
+    """A login was tried and did not get in. `outcome` is one of `LoginOutcome`; ids are None where nobody is known."""
+
+    user_id: UUID | None
+    organization_id: UUID | None
+    outcome: str
+    method: str
+    address: str
+    user_agent: str
+    risk_score: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SteppedUp(Event):
+    """Somebody proved themselves anew in a login that was open already."""
+
+    session_id: UUID
+    user_id: UUID
+    organization_id: UUID
+    factors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFactorChanged(Event):
+    """`change` is enabled, disabled, codes_made or code_used; `factor` is which."""
+
+    user_id: UUID
+    organization_id: UUID | None
+    factor: str
+    change: str
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordChanged(Event):
+    """`how` is changed, reset or operator."""
+
+    user_id: UUID
+    organization_id: UUID | None
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoliciesChanged(Event):
+    """`changes` are by policy key: what it was and what it is."""
+
+    organization_id: UUID
+    user_id: UUID
+    changes: dict[str, list[Any]]

@@ -6,11 +6,12 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from accounts import password_rules, policies
 from accounts.models import User, normal_email
+from accounts.policies import Rules
 from auterity.kernel.access import Role
 from auterity.kernel.errors import FieldProblem, InvalidInput
 
@@ -62,10 +63,12 @@ def email(value: str) -> str:
 
 
 def new_password(password: str, owner: User, field: str = "password") -> None:
-    """Whether somebody may have this password. Raises `InvalidInput` naming `field`."""
+    """Whether somebody may have this password instead of theirs. Raises `InvalidInput` naming `field`."""
     problems: list[FieldProblem] = []
     checked = Person(owner.email, password, owner.first_name, owner.last_name, None)
-    _check_password(checked, problems)
+    _check_password(checked, problems, policies.for_person(owner.pk), password_rules.organizations_of(owner))
+    if not problems:
+        problems += password_rules.reused(password, owner, policies.for_person(owner.pk).password_history)
     if problems:
         raise InvalidInput([FieldProblem(field, each.message, each.code) for each in problems])
 
@@ -116,7 +119,12 @@ def _email(value: str, problems: list[FieldProblem]) -> str:
     return value
 
 
-def _check_password(person: Person, problems: list[FieldProblem]) -> None:
+def _check_password(
+    person: Person,
+    problems: list[FieldProblem],
+    rules: Rules = policies.DEFAULT,
+    organizations: Sequence[str] = (),
+) -> None:
     if not person.password:
         problems.append(FieldProblem("password", "This field must not be blank.", "required"))
     elif len(person.password) > PASSWORD_LENGTH:
@@ -125,7 +133,5 @@ def _check_password(person: Person, problems: list[FieldProblem]) -> None:
         problems.append(FieldProblem("password", "This password holds characters that cannot be stored.", "format"))
     else:
         owner = User(email=person.email, first_name=person.first_name, last_name=person.last_name)
-        try:
-            validate_password(person.password, owner)
-        except ValidationError as error:
-            problems += [FieldProblem("password", message) for message in error.messages]
+        names = [*organizations, *([person.company] if person.company else [])]
+        problems += password_rules.problems(person.password, owner, rules, names)

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from accounts import inputs, letters, links, members, services
+from accounts import inputs, letters, links, members, secret_words, services
 from accounts.errors import (
     AccountInactive,
     InvitationClosed,
@@ -157,8 +157,8 @@ def accept(
     A signed-in `actor` joins with the account at hand, which must have the invited address. Otherwise an account of that
     address proves itself by its password, and where there is none one is made of the names and the password.
 
-    Raises `InvitationInvalid`, `InvitationForAnotherAddress`, `WrongCredentials`, `AccountInactive`, `InvalidInput` or
-    `MemberExists`.
+    Raises `InvitationInvalid`, `InvitationForAnotherAddress`, `WrongCredentials`, `AccountLocked`, `AccountInactive`,
+    `InvalidInput` or `MemberExists`.
     """
     found = _by_token(token)
     user = User.objects.filter(email=found.email).first()
@@ -167,8 +167,7 @@ def accept(
             raise InvitationForAnotherAddress
         return _join(found, user)
     if user is not None:
-        if not user.check_password(password[: inputs.PASSWORD_LENGTH + 1]):
-            raise WrongCredentials
+        secret_words.confirm(user, password, now=timezone.now(), message=WrongCredentials.sentence)
         return _join(found, user)
     person = inputs.person(email=found.email, password=password, first_name=first_name, last_name=last_name)
     hashed = make_password(person.password)

@@ -115,6 +115,8 @@ def _proof(letter: Letter) -> Mail | None:
     made = proofs.make(letter)
     if made is None:
         return None
+    if letter.kind == LetterKind.EMAIL_CODE:
+        return _code(letter, links.mail_code(letter.pk), made.expires_at)
     reset = letter.kind == LetterKind.PASSWORD_RESET
     return _mail(
         letter,
@@ -125,6 +127,22 @@ def _proof(letter: Letter) -> Mail | None:
         link=links.proof_link(letter.kind, letter.pk),
         until=made.expires_at,
         otherwise="If it was not you, ignore this mail: nothing changes.",
+    )
+
+
+def _code(letter: Letter, code: str, until: dt.datetime) -> Mail:
+    when = f"{until:%d %B %Y, %H:%M} UTC"
+    said = "This code proves that it is you who logs in to Auterity:"
+    otherwise = (
+        "If you are not logging in, somebody knows your password: choose a new one at once. Give the code to nobody."
+    )
+    text = f"Hello,\n\n{said}\n\n{code}\n\nIt works once, until {when}.\n{otherwise}\n"
+    html = format_html(
+        "<p>Hello,</p>\n<p>{}</p>\n<p><strong>{}</strong></p>\n<p>It works once, until {}. {}</p>\n",
+        said, code, when, otherwise,
+    )  # fmt: skip
+    return Mail(
+        key=f"letter/{letter.pk}", to=[letter.recipient], subject="Your code for Auterity", text=text, html=html
     )
 
 

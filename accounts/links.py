@@ -39,6 +39,12 @@ def proof_link(purpose: str, letter_id: UUID) -> str:
     return f"{settings.PUBLIC_URL}/{purpose.replace('_', '-')}/{proof_token(letter_id)}"
 
 
+def mail_code(letter_id: UUID) -> str:
+    """The six digits that a letter carries."""
+    digest = hmac.digest(signing_key("mail codes"), str(letter_id).encode(), hashlib.sha256)
+    return f"{int.from_bytes(digest[:8]) % 1_000_000:06d}"
+
+
 def is_open(invitation: Invitation, now: dt.datetime) -> bool:
     """Whether an invitation can still be accepted, as far as its row says."""
     return invitation.accepted_at is None and invitation.revoked_at is None and invitation.expires_at > now

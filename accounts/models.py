@@ -10,13 +10,37 @@ from django.contrib.auth.models import PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 
+from accounts.credentials import (
+    BackupCode,
+    GuessCount,
+    LoginAttempt,
+    OrganizationPolicies,
+    PasswordRecord,
+    SpentToken,
+    Totp,
+    TrustedDevice,
+)
 from accounts.limits import QuotaWarning, UsageDay, UsageQuota, UsageReservation, UsageTally
 from auterity.kernel.access import Role
-from auterity.kernel.models import Identified, Timestamped, uuid7
+from auterity.kernel.models import Identified, JsonText, Timestamped, uuid7
 from auterity.kernel.tenancy import TenantOwned
 
 # Django looks for tables here.
-__all__ = ["QuotaWarning", "UsageDay", "UsageQuota", "UsageReservation", "UsageTally"]
+__all__ = [
+    "BackupCode",
+    "GuessCount",
+    "LoginAttempt",
+    "OrganizationPolicies",
+    "PasswordRecord",
+    "QuotaWarning",
+    "SpentToken",
+    "Totp",
+    "TrustedDevice",
+    "UsageDay",
+    "UsageQuota",
+    "UsageReservation",
+    "UsageTally",
+]
 
 
 def normal_email(email: str) -> str:
@@ -69,6 +93,9 @@ class User(Timestamped, AbstractBaseUser, PermissionsMixin):
     token_version = models.PositiveIntegerField(default=0, editable=False)
     email_verified_at = models.DateTimeField(
         null=True, blank=True, help_text="When somebody followed a link that was mailed to the address."
+    )
+    password_changed_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Empty while it is the one of the beginning."
     )
 
     objects: ClassVar[UserManager] = UserManager()
@@ -124,6 +151,13 @@ class Session(Identified):
     revoke_reason = models.CharField(max_length=64, blank=True, default="")
     user_agent = models.CharField(max_length=400, blank=True, default="")
     address = models.CharField(max_length=64, blank=True, default="")
+    factors = JsonText(default=list, help_text="What it was proved with, in the order of proving.")
+    fresh_at = models.DateTimeField(null=True, blank=True, help_text="When the person last proved themselves in it.")
+    device_name = models.CharField(max_length=100, blank=True, default="")
+    fingerprint = models.CharField(max_length=64, blank=True, default="", help_text="A hash of what the device said.")
+    client_id = models.UUIDField(null=True, blank=True, help_text="The native installation.")
+    device_id = models.UUIDField(null=True, blank=True, help_text="The registered device.")
+    risk = JsonText(null=True, blank=True, help_text="How the login was judged.")
 
     class Meta:
         db_table = "sessions"
@@ -191,6 +225,7 @@ class LetterKind(models.TextChoices):
     INVITATION = "invitation"
     PASSWORD_RESET = "password_reset"  # noqa: S105  Not a password.
     EMAIL_VERIFICATION = "email_verification"
+    EMAIL_CODE = "email_code"
 
 
 class Letter(Timestamped):

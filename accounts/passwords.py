@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import inputs, letters, proofs, services, sessions
-from accounts.errors import NotAuthenticated, WrongCredentials
-from accounts.models import LetterKind, User
-from accounts.services import TokenPair
+from accounts import inputs, letters, logins, password_rules, proofs, secret_words, sessions
+from accounts.clients import Client
+from accounts.errors import WrongCredentials
+from accounts.events import PasswordChanged
+from accounts.models import LetterKind, PasswordRecord, Session, User
+from accounts.pairs import TokenPair
 from auterity.kernel.access import Actor
+from auterity.kernel.events import publish
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A password that counts from now on, and the login in place of the one it was changed in."""
+
+    pair: TokenPair
+    changed_at: datetime
+    revoked_sessions: int
 
 
 def change(
@@ -23,32 +38,34 @@ def change(
     address: str = "",
     user_agent: str = "",
 ) -> TokenPair:
+    """As `replace`, ending every login."""
+    client = Client(dialect, access_seconds, address=address, user_agent=user_agent)
+    return replace(actor=actor, current_password=current_password, new_password=new_password, client=client).pair
+
+
+def replace(
+    *, actor: Actor, current_password: str, new_password: str, client: Client, end_others: bool = True
+) -> Changed:
     """Another password, proved by the present one. Every login of the person ends at once, also the one at hand; a new one is
-    opened in the same organization. Raises `WrongCredentials` or `InvalidInput`.
+    opened in the same organization. With `end_others` False only the one at hand is replaced.
+
+    Raises `WrongCredentials`, `AccountLocked` or `InvalidInput`.
     """
-    if actor.session_id is None:
-        raise NotAuthenticated
-    user = User.objects.get(pk=actor.user_id)
-    given = current_password[: inputs.PASSWORD_LENGTH + 1]
-    if not inputs.storable(given) or not user.check_password(given):
-        raise WrongCredentials("This is not your present password.")
+    session = logins.session_of(actor)
+    user, now = User.objects.get(pk=actor.user_id), timezone.now()
+    secret_words.confirm(user, current_password, now=now, message="This is not your present password.")
     inputs.new_password(new_password, user, "new_password")
-    hashed, before, now = make_password(new_password), user.password, timezone.now()
+    hashed, before = make_password(new_password), user.password
     with transaction.atomic():
         # Of two changes at once one wins; the other proved a password that is no longer the present one.
-        if not User.objects.filter(pk=user.pk, password=before).update(password=hashed, updated_at=now):
+        if not _store(user, hashed, now=now, instead_of=before):
             raise WrongCredentials("This is not your present password.")
-        sessions.revoke_all([user.pk], reason="password changed", now=now)
-        user.refresh_from_db()
-        standing = sessions.start(
-            user,
-            dialect=dialect,
-            address=address,
-            user_agent=user_agent,
-            now=now,
-            organization_id=actor.organization_id,
-        )
-        return services.pair_of(standing, access_seconds, now=now)
+        if end_others:
+            ended = sessions.revoke_all([user.pk], reason="password changed", now=now)
+        else:
+            ended = sessions.revoke(Session.objects.filter(pk=session.pk), reason="password changed", now=now)
+        publish(PasswordChanged(user.pk, actor.organization_id, "changed"))
+        return Changed(logins.reopen(session, client=client, now=now), now, ended)
 
 
 def forgot(*, email: str) -> None:
@@ -67,8 +84,10 @@ def reset(*, token: str, password: str) -> None:
     hashed = make_password(password)
     with transaction.atomic():
         proofs.spend(proof, now=now)
-        User.objects.filter(pk=proof.user_id).update(password=hashed, updated_at=now)
+        _store(proof.user, hashed, now=now)
         sessions.revoke_all([proof.user_id], reason="password reset", now=now)
+        publish(PasswordChanged(proof.user_id, None, "reset"))
+    secret_words.unlock(proof.user.email)
 
 
 def send_verification(*, actor: Actor) -> None:
@@ -84,3 +103,24 @@ def verify_email(*, token: str) -> None:
     proof = proofs.find(token, LetterKind.EMAIL_VERIFICATION, now=now)
     with transaction.atomic():
         proofs.spend(proof, now=now)
+
+
+def remember(user: User) -> None:
+    """Keep the hash that is about to be replaced, in the caller's transaction, so that it is not chosen again."""
+    PasswordRecord.objects.create(user=user, password=user.password)
+    kept = user.former_passwords.order_by("-id").values_list("pk", flat=True)[: password_rules.KEPT]
+    user.former_passwords.exclude(pk__in=list(kept)).delete()
+
+
+# -- inside ------------------------------------------------------------------------------------------------------------
+
+
+def _store(user: User, hashed: str, *, now: datetime, instead_of: str | None = None) -> bool:
+    """Put the hash in place, of `instead_of` only where that is given. False where it was another."""
+    rows = User.objects.filter(pk=user.pk)
+    if instead_of is not None:
+        rows = rows.filter(password=instead_of)
+    if not rows.update(password=hashed, password_changed_at=now, updated_at=now):
+        return False
+    remember(user)
+    return True

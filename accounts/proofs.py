@@ -11,6 +11,8 @@ from accounts import links
 from accounts.errors import LinkInvalid
 from accounts.models import Letter, LetterKind, Proof, User
 
+CODE_LIFETIME = timedelta(minutes=10)
+
 
 def make(letter: Letter) -> Proof | None:
     """The proof that a letter carries; None where nobody who may come in has the address, or it is proved already.
@@ -55,9 +57,9 @@ def spend(proof: Proof, *, now: datetime) -> None:
 
 
 def _lifetime(purpose: str) -> timedelta:
-    lifetime: timedelta = (
-        settings.PASSWORD_RESET_LIFETIME
-        if purpose == LetterKind.PASSWORD_RESET
-        else settings.EMAIL_VERIFICATION_LIFETIME
-    )
-    return lifetime
+    lifetimes: dict[str, timedelta] = {
+        LetterKind.PASSWORD_RESET: settings.PASSWORD_RESET_LIFETIME,
+        LetterKind.EMAIL_VERIFICATION: settings.EMAIL_VERIFICATION_LIFETIME,
+        LetterKind.EMAIL_CODE: CODE_LIFETIME,
+    }
+    return lifetimes[purpose]

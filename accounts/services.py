@@ -13,19 +13,13 @@ from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import inputs, letters, sessions, tokens
-from accounts.errors import (
-    AccountInactive,
-    EmailTaken,
-    NotAuthenticated,
-    OrganizationNotFound,
-    TokenExpired,
-    TokenInvalid,
-    WrongCredentials,
-)
+from accounts import inputs, letters, logins, sessions, tokens
+from accounts.clients import Client
+from accounts.errors import EmailTaken, NotAuthenticated, TokenExpired, TokenInvalid
 from accounts.events import TokenReused
-from accounts.models import LetterKind, Membership, Organization, RefreshToken, Session, User, normal_email
-from accounts.tokens import Standing, TokenKind
+from accounts.models import LetterKind, Membership, Organization, RefreshToken, Session, User
+from accounts.pairs import TokenPair, pair_of
+from accounts.tokens import TokenKind
 from auterity.kernel.access import Actor, Role
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from auterity.kernel.events import publish
@@ -42,19 +36,6 @@ class Registered:
     user: User
     organization: Organization
     membership: Membership
-
-
-@dataclass(frozen=True, slots=True)
-class TokenPair:
-    """What a login or a refresh gives. `expires_in` is in seconds.
-
-    `refresh_token` is None when an access token was used to refresh: the login's own refresh token stays good.
-    """
-
-    access_token: str = field(repr=False)
-    refresh_token: str | None = field(repr=False)
-    expires_in: int
-    actor: Actor
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,30 +92,9 @@ def login(
     user_agent: str = "",
     now: datetime | None = None,
 ) -> TokenPair:
-    """Open a session (000 and 001, Login). An unknown address costs one password hash, as a known one does.
-
-    Raises `WrongCredentials` for every cause but one: `AccountInactive`, and that after the right password only.
-    """
-    now = now or timezone.now()
-    user = _verified_user(email, password)
-    with transaction.atomic():
-        standing = sessions.start(user, dialect=dialect, address=address, user_agent=user_agent, now=now)
-        User.objects.filter(pk=user.pk).update(last_login=now)
-        return _pair(standing, access_seconds, with_refresh=True, now=now)
-
-
-def _verified_user(email: str, password: str) -> User:
-    # One character more than the longest that can be stored: it matches nothing, and bounds the work.
-    password = password[: inputs.PASSWORD_LENGTH + 1]
-    if not (inputs.storable(email) and inputs.storable(password)):
-        email, password = "", ""
-    user = User.objects.filter(email=normal_email(email)).first()
-    if user is None:
-        make_password(password)
-        raise WrongCredentials
-    if not user.check_password(password):
-        raise WrongCredentials
-    return user
+    """Open a session by a password alone (000 and 001, Login). See `accounts.logins`, which is what doors call."""
+    client = Client(dialect, access_seconds, address=address, user_agent=user_agent)
+    return logins.by_password(email=email, password=password, client=client, now=now)
 
 
 def refresh(*, token: str, access_seconds: int, now: datetime | None = None) -> TokenPair:
@@ -152,28 +112,11 @@ def refresh(*, token: str, access_seconds: int, now: datetime | None = None) -> 
         session = Session.objects.filter(pk=claims.session_id)
         if spent:
             session.update(last_seen_at=now)
-            return _pair(standing, access_seconds, with_refresh=claims.kind is TokenKind.REFRESH, now=now)
+            return pair_of(standing, access_seconds, now=now, with_refresh=claims.kind is TokenKind.REFRESH)
         if sessions.revoke(session, reason="a token was used twice to refresh", now=now):
             publish(TokenReused(claims.session_id, claims.user_id, standing.actor.organization_id))
     log.warning("refresh_token_reused", session_id=str(claims.session_id), user_id=str(claims.user_id))
     raise TokenInvalid
-
-
-def pair_of(standing: Standing, access_seconds: int, *, now: datetime) -> TokenPair:
-    """The tokens of a login that was just opened, in the caller's transaction."""
-    return _pair(standing, access_seconds, with_refresh=True, now=now)
-
-
-def _pair(standing: Standing, access_seconds: int, *, with_refresh: bool, now: datetime) -> TokenPair:
-    until = min(now + timedelta(seconds=access_seconds), standing.session_expires_at)
-    refresh_token = None
-    if with_refresh:
-        row = RefreshToken.objects.create(session_id=standing.session_id, expires_at=standing.session_expires_at)
-        refresh_token = tokens.issue(
-            TokenKind.REFRESH, standing=standing, now=now, expires_at=row.expires_at, token_id=row.pk
-        )
-    access_token = tokens.issue(TokenKind.ACCESS, standing=standing, now=now, expires_at=until)
-    return TokenPair(access_token, refresh_token, int((until - now).total_seconds()), standing.actor)
 
 
 def switch_organization(
@@ -186,30 +129,9 @@ def switch_organization(
     user_agent: str = "",
     now: datetime | None = None,
 ) -> TokenPair:
-    """Open a second login of the same person in another organization of theirs, beside the one at hand.
-
-    A login belongs to one organization for good, so the tokens at hand stay as they are. The new one cannot last longer than
-    the one at hand: switching is no way around logging in. Raises `OrganizationNotFound`, also where the person is switched
-    off, or `TokenInvalid`.
-    """
-    now = now or timezone.now()
-    if actor.session_id is None:
-        raise NotAuthenticated
-    with transaction.atomic():
-        until = tokens.standing_of(actor.session_id, now=now).session_expires_at
-        try:
-            standing = sessions.start(
-                User.objects.get(pk=actor.user_id),
-                dialect=dialect,
-                address=address,
-                user_agent=user_agent,
-                now=now,
-                organization_id=organization_id,
-                until=until,
-            )
-        except AccountInactive:
-            raise OrganizationNotFound from None
-        return _pair(standing, access_seconds, with_refresh=True, now=now)
+    """Open a second login of the same person in another organization of theirs. See `accounts.logins`."""
+    client = Client(dialect, access_seconds, address=address, user_agent=user_agent)
+    return logins.switch_organization(actor=actor, organization_id=organization_id, client=client, now=now)
 
 
 def logout(*, actor: Actor, refresh_token: str | None = None, now: datetime | None = None) -> None:

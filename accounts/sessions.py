@@ -2,55 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, QuerySet
 
+from accounts import factors as factors_of
+from accounts.clients import Client, line
 from accounts.errors import AccountInactive
 from accounts.events import LoginOpened, SessionRevoked
-from accounts.models import RefreshToken, Session, User
+from accounts.factors import Factor
+from accounts.models import Membership, RefreshToken, Session, User
 from accounts.tokens import Claims, Standing, TokenKind
 from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Role
 from auterity.kernel.events import publish
 
+LONG = timedelta(days=30)  # for whoever asks to be remembered
+FRESH = timedelta(minutes=10)
 
-def start(
-    user: User,
-    *,
-    dialect: str,
-    address: str,
-    user_agent: str,
-    now: datetime,
-    organization_id: UUID | None = None,
-    until: datetime | None = None,
-) -> Standing:
-    """Open a login in the oldest organization that lets the person in, or in that of `organization_id`.
 
-    It lasts `REFRESH_WINDOW`, or to `until` if that is sooner. Raises `AccountInactive` when none lets the person in.
-    """
+def membership_of(user: User, organization_id: UUID | None = None) -> Membership:
+    """The oldest membership that lets the person in, or that in `organization_id`. Raises `AccountInactive`."""
     let_in = user.memberships.filter(user__is_active=True, is_active=True, organization__is_active=True)
     if organization_id is not None:
         let_in = let_in.filter(organization_id=organization_id)
     membership = let_in.order_by("id").first()
     if membership is None:
         raise AccountInactive
-    expires_at = now + settings.REFRESH_WINDOW
+    return membership
+
+
+def start(
+    membership: Membership,
+    *,
+    client: Client,
+    factors: Collection[Factor],
+    fingerprint: str,
+    now: datetime,
+    until: datetime | None = None,
+    fresh_at: datetime | None = None,
+    risk: dict[str, Any] | None = None,
+) -> Standing:
+    """Open a login. Only `accounts.logins` calls this: what has to be asked before is asked there.
+
+    It lasts `REFRESH_WINDOW`, 30 days for a client that is to be remembered, or to `until` if that is sooner.
+    """
+    user = membership.user
+    expires_at = now + (LONG if client.remember else settings.REFRESH_WINDOW)
     session = Session.objects.create(
         user=user,
         organization_id=membership.organization_id,
-        dialect=dialect,
+        dialect=client.dialect,
         expires_at=expires_at if until is None else min(expires_at, until),
         last_seen_at=now,
-        user_agent=_line(user_agent, 400),
-        address=_line(address, 64),
+        user_agent=line(client.user_agent, 400),
+        address=line(client.address, 64),
+        factors=sorted(factors),
+        fresh_at=fresh_at,
+        device_name=line(client.device_name, 100),
+        fingerprint=fingerprint,
+        client_id=client.client_id,
+        device_id=client.device_id,
+        risk=risk,
     )
     publish(LoginOpened(session.pk, user.pk, membership.organization_id, session.address, session.user_agent))
     role = Role(membership.role)
     actor = Actor(user.pk, membership.organization_id, role, ROLE_PERMISSIONS[role], user.email, session.pk)
     return Standing(actor, session.pk, session.expires_at, user.token_version)
+
+
+def of_two_factors(session: Session) -> bool:
+    """Whether a login was proved by two factors, as the person's own are today."""
+    return factors_of.suffices([Factor(each) for each in session.factors], session.user_id)
 
 
 def spend(claims: Claims, *, now: datetime) -> bool:
@@ -93,8 +119,3 @@ def revoke_all(user_ids: Iterable[UUID], *, reason: str, now: datetime) -> int:
     user_ids = list(user_ids)
     User.objects.filter(id__in=user_ids).update(token_version=F("token_version") + 1)
     return revoke(Session.objects.filter(user_id__in=user_ids), reason=reason, now=now)
-
-
-def _line(text: str, longest: int) -> str:
-    """A client's own words about itself, made harmless for a column and a log line."""
-    return "".join(character if character.isprintable() else "?" for character in text[:longest])

@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from pydantic import BaseModel
 
+from accounts.errors import MfaRequired
 from api.throttling import Limits
 from auterity.kernel.errors import DomainError, Kind
 
@@ -96,6 +97,11 @@ class Dialect:
         if worded.status in (429, 503):
             headers["Retry-After"] = str(error.details.get("retry_after", 1))
         return Worded(worded.status, worded.body, headers)
+
+
+def challenge(error: MfaRequired) -> Worded:
+    """A login that owes its second factor is no refusal where a document knows none for it (contract README, decision 5)."""
+    return Worded(200, {"mfa_required": True, **error.details}, {"Cache-Control": "no-store"})
 
 
 class Dialects:

@@ -8,16 +8,19 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from rest_framework.request import Request
 
+from accounts.errors import MfaRequired
 from api.auterity.bodies.errors import ErrorBody
 from api.auterity.editions import CODES, EDITIONS, Edition, default_edition, edition_for_errors, edition_of
 from api.auterity.limits import LIMITS
 from api.base import DialectView
-from api.dialect import DIALECTS, AnswerHeader, Dialect, Header, Worded, Wording
+from api.dialect import DIALECTS, AnswerHeader, Dialect, Header, Worded, Wording, challenge
 from api.parsers import JsonParser, JsonRenderer, VendorJsonParser, VendorJsonRenderer
 from auterity.kernel.errors import DomainError, Kind
 
 
 def _say(request: HttpRequest, error: DomainError, wording: Wording) -> Worded:
+    if isinstance(error, MfaRequired):
+        return challenge(error)
     return edition_for_errors(request).say(request, error, wording)
 
 

@@ -7,9 +7,11 @@ import pytest
 from django.utils import timezone
 
 from accounts import services, sessions, tokens
+from accounts.clients import Client
 from accounts.errors import TokenExpired, TokenInvalid
 from accounts.events import SessionRevoked
 from accounts.models import Membership, Organization, RefreshToken, Session, User
+from accounts.pairs import pair_of
 from auterity.kernel.access import Role
 
 
@@ -122,8 +124,11 @@ def test_a_login_that_slips_past_a_password_change_is_worthless(founder, log_in)
     """The old password was checked, then it changed everywhere, then the session was stored."""
     user = User.objects.get()
     sessions.revoke_all([user.pk], reason="password changed", now=timezone.now())
-    late = sessions.start(user, dialect="test", address="", user_agent="", now=timezone.now())
-    pair = services._pair(late, 60, with_refresh=True, now=timezone.now())
+    client = Client("test", 1800)
+    late = sessions.start(
+        sessions.membership_of(user), client=client, factors=["password"], fingerprint="", now=timezone.now()
+    )
+    pair = pair_of(late, 60, now=timezone.now())
     assert Session.objects.filter(revoked_at=None).count() == 1
     with pytest.raises(TokenInvalid):
         tokens.authenticate_access(pair.access_token)

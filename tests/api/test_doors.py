@@ -29,6 +29,8 @@ PUBLIC = {
     "GET /redoc",
     "POST /api/auth/forgot-password",
     "POST /api/auth/login",
+    "POST /api/auth/mfa",
+    "POST /api/auth/mfa/send-code",
     "POST /api/auth/refresh",
     "POST /api/auth/register",
     "POST /api/auth/reset-password",

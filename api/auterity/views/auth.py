@@ -50,10 +50,18 @@ class LoginView(AuterityView):
         id="auth_login",
         body=bodies.Login,
         answers={200: bodies.Tokens},
-        raises=[errors.WrongCredentials, errors.AccountInactive],
+        raises=[
+            errors.WrongCredentials,
+            errors.AccountInactive,
+            errors.AccountLocked,
+            errors.AddressNotAllowed,
+            errors.PasswordExpired,
+            errors.RiskBlocked,
+        ],
     )
     def post(self, call: Call[bodies.Login]) -> Answer:
-        """Wrong credentials are one answer, whatever the cause."""
+        """Wrong credentials are one answer, whatever the cause. Where a second factor is on, the answer has `mfa_required`,
+        `mfa_token` and `methods` instead of tokens; `/api/auth/mfa` finishes the login."""
         pair = services.login(
             email=call.body.email,
             password=call.body.password,

@@ -1,0 +1,77 @@
+"""The record of logins that were tried: what risk is judged by, and what people and operators are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from accounts.clients import Client, line
+from accounts.credentials import LoginOutcome
+from accounts.events import LoginRefused
+from accounts.factors import Factor
+from accounts.models import LoginAttempt
+from accounts.risk import Assessment, fingerprint_of, network_of
+from auterity.kernel.events import publish
+from auterity.kernel.models import first_id_of
+
+
+def record(
+    outcome: LoginOutcome,
+    *,
+    client: Client,
+    factors: Collection[Factor],
+    user_id: UUID | None,
+    organization_id: UUID | None = None,
+    session_id: UUID | None = None,
+    risk: Assessment | None = None,
+) -> None:
+    """Keep one attempt, and tell of it unless it got in (`LoginOpened` does)."""
+    method = "+".join(sorted(factors))
+    LoginAttempt.objects.create(
+        user_id=user_id,
+        organization_id=organization_id,
+        outcome=outcome,
+        method=method,
+        dialect=client.dialect[:32],
+        address=line(client.address, 64),
+        network=network_of(client.address),
+        fingerprint=fingerprint_of(client),
+        user_agent=line(client.user_agent, 400),
+        session_id=session_id,
+        risk_score=risk.score if risk else None,
+        risk=risk.as_json() if risk else None,
+    )
+    if outcome != LoginOutcome.SUCCESS:
+        publish(
+            LoginRefused(
+                user_id,
+                organization_id,
+                outcome,
+                method,
+                line(client.address, 64),
+                line(client.user_agent, 400),
+                risk.score if risk else None,
+            )
+        )
+
+
+def of(user_id: UUID) -> QuerySet[LoginAttempt]:
+    """Those at one account, newest first; lazily."""
+    return LoginAttempt.objects.filter(user_id=user_id).order_by("-id")
+
+
+def failed_since(user_id: UUID, since: datetime) -> int:
+    """How many failed at one account since that moment."""
+    wrong = (LoginOutcome.FAILED, LoginOutcome.LOCKED, LoginOutcome.BLOCKED)
+    return of(user_id).filter(outcome__in=wrong, created_at__gte=since).count()
+
+
+def forget(*, before: datetime, limit: int = 1000) -> int:
+    """Delete attempts of before that moment; at most `limit` of them. Returns how many."""
+    old = list(
+        LoginAttempt.objects.filter(pk__lt=first_id_of(before)).order_by("pk").values_list("pk", flat=True)[:limit]
+    )
+    return LoginAttempt.objects.filter(pk__in=old).delete()[0]

@@ -1,0 +1,343 @@
+"""What an organization may demand of its people: every key, what it means, what it is by default, and who changes it.
+
+The code that enforces a policy reads it here, by `of`; the same keys are what clients are shown.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import sessions
+from accounts.errors import AddressNotAllowed
+from accounts.events import PoliciesChanged
+from accounts.models import Membership, OrganizationPolicies, Session
+from auterity.kernel.access import Actor, Permission, Role, require
+from auterity.kernel.errors import FieldProblem, InvalidInput
+from auterity.kernel.events import publish
+
+MOST_ENTRIES = 200
+
+
+class Category(StrEnum):
+    PASSWORD = "password"  # noqa: S105  Not a password.
+    MFA = "mfa"
+    SESSION = "session"
+    NETWORK = "network"
+    DATA = "data"
+    AI = "ai"
+
+
+class Tier(StrEnum):
+    """How well an account is protected, lowest first; `accounts.tiers` says which one somebody has."""
+
+    STANDARD = "standard"
+    ELEVATED = "elevated"
+    MAXIMUM = "maximum"
+
+
+def _about(category: Category, title: str, meaning: str, check: Callable[[Any], Any], default: Any) -> Any:
+    return field(default=default, metadata={"category": category, "title": title, "meaning": meaning, "check": check})
+
+
+def _whole(least: int, most: int) -> Callable[[Any], int]:
+    def check(value: Any) -> int:
+        if type(value) is not int or not least <= value <= most:
+            raise ValueError(f"A whole number from {least} to {most} is expected.")
+        return value
+
+    return check
+
+
+def _yes_or_no(value: Any) -> bool:
+    if type(value) is not bool:
+        raise ValueError("true or false is expected.")
+    return value
+
+
+def _list(value: Any) -> list[str]:
+    if not isinstance(value, list) or len(value) > MOST_ENTRIES or any(not isinstance(each, str) for each in value):
+        raise ValueError(f"A list of at most {MOST_ENTRIES} texts is expected.")
+    return list(dict.fromkeys(value))
+
+
+def _roles(value: Any) -> tuple[str, ...]:
+    known = [role.value for role in Role]
+    unknown = [each for each in _list(value) if each not in known]
+    if unknown:
+        raise ValueError(f"Unknown role {unknown[0][:40]!r}. Known are {', '.join(known)}.")
+    return tuple(_list(value))
+
+
+def _networks(value: Any) -> tuple[str, ...]:
+    try:
+        return tuple(str(ipaddress.ip_network(each.strip(), strict=False)) for each in _list(value))
+    except ValueError as error:
+        raise ValueError(f"Networks are written as 203.0.113.0/24 or 2001:db8::/32: {error}"[:200]) from None
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    names = tuple(each.strip().lower() for each in _list(value))
+    if any(not each or len(each) > 64 for each in names):
+        raise ValueError("A name has 1 to 64 characters.")
+    return names
+
+
+def _tier(value: Any) -> str:
+    if not isinstance(value, str) or value not in set(Tier):
+        raise ValueError(f"One of {', '.join(Tier)} is expected.")
+    return Tier(value).value
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The policies in force in one organization. Fields are the policy keys; their metadata is what clients are shown."""
+
+    password_min_length: int = _about(
+        Category.PASSWORD, "Shortest password", "Characters that a new password has at least.", _whole(8, 128), 8
+    )
+    password_classes: int = _about(
+        Category.PASSWORD,
+        "Kinds of characters",
+        "How many of lower case, upper case, digits and other characters a new password holds at least.",
+        _whole(0, 4),
+        0,
+    )
+    password_history: int = _about(
+        Category.PASSWORD, "Former passwords", "How many former passwords may not be chosen again.", _whole(0, 5), 5
+    )
+    password_max_age_days: int = _about(
+        Category.PASSWORD,
+        "Oldest password",
+        "Days after which a password must be replaced; 0 is never.",
+        _whole(0, 3650),
+        0,
+    )
+    mfa_required_roles: tuple[str, ...] = _about(
+        Category.MFA, "Compulsory second factor", "Roles that cannot log in without a second factor; all four is everyone.",
+        _roles, (),
+    )  # fmt: skip
+    minimum_tier: str = _about(
+        Category.MFA, "Lowest security tier", "Above standard, everybody needs a second factor to log in.",
+        _tier, Tier.STANDARD.value,
+    )  # fmt: skip
+    maximum_tier_roles: tuple[str, ...] = _about(
+        Category.MFA,
+        "Roles of the highest tier",
+        "Roles that may have the tier maximum; none named is all.",
+        _roles,
+        (),
+    )
+    session_hours: int = _about(
+        Category.SESSION,
+        "Longest login",
+        "Hours after which one must log in again; 0 is the server's own.",
+        _whole(0, 720),
+        0,
+    )
+    risk_challenge: int = _about(
+        Category.SESSION, "Risk that asks for more", "Score of a login from which a second factor is asked for.",
+        _whole(1, 100), 50,
+    )  # fmt: skip
+    risk_block: int = _about(
+        Category.SESSION, "Risk that is refused", "Score of a login from which it is refused.", _whole(1, 101), 85
+    )
+    risk_every_login: bool = _about(
+        Category.SESSION, "Judge every login", "Whether the two scores above count at logins of every kind.",
+        _yes_or_no, False,
+    )  # fmt: skip
+    csrf_with_bearer: bool = _about(
+        Category.SESSION, "CSRF token with a bearer token", "Whether writing needs a CSRF token beside a bearer token.",
+        _yes_or_no, False,
+    )  # fmt: skip
+    allowed_networks: tuple[str, ...] = _about(
+        Category.NETWORK, "Allowed networks", "Networks people may come from; none named is all.", _networks, ()
+    )
+    risky_networks: tuple[str, ...] = _about(
+        Category.NETWORK, "Risky networks", "Networks of anonymizing services, whose logins weigh more.", _networks, ()
+    )
+    data_retention_days: int = _about(
+        Category.DATA,
+        "Retention",
+        "Days after which what people left behind is deleted; 0 is never.",
+        _whole(0, 3650),
+        0,
+    )
+    ai_providers: tuple[str, ...] = _about(
+        Category.AI, "Allowed AI providers", "Providers that prompts may be sent to; none named is all.", _names, ()
+    )
+
+
+DEFAULT = Rules()
+KEYS: Mapping[str, dataclasses.Field[Any]] = {each.name: each for each in dataclasses.fields(Rules)}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One policy as it stands."""
+
+    key: str
+    category: Category
+    title: str
+    meaning: str
+    value: Any
+    default: Any
+
+    @property
+    def enforced(self) -> bool:
+        return bool(self.value != self.default)
+
+
+def of(organization_id: UUID) -> Rules:
+    """The policies in force. One query."""
+    row = OrganizationPolicies.objects.of(organization_id).first()
+    return DEFAULT if row is None else _rules(row.chosen)
+
+
+def for_person(user_id: UUID) -> Rules:
+    """The strictest rules about passwords of all the organizations that let the person in; a password opens them all."""
+    here = Membership.objects.filter(user_id=user_id, is_active=True).values_list("organization_id", flat=True)
+    found = [of(each) for each in here[:50]] or [DEFAULT]
+    ages = [each.password_max_age_days for each in found if each.password_max_age_days]
+    return dataclasses.replace(
+        DEFAULT,
+        password_min_length=max(each.password_min_length for each in found),
+        password_classes=max(each.password_classes for each in found),
+        password_history=max(each.password_history for each in found),
+        password_max_age_days=min(ages, default=0),
+    )
+
+
+def shown(organization_id: UUID) -> list[Shown]:
+    """Every policy with its value and its default, in the order of `Rules`."""
+    rules = of(organization_id)
+    return [
+        Shown(
+            name,
+            about.metadata["category"],
+            about.metadata["title"],
+            about.metadata["meaning"],
+            _plain(getattr(rules, name)),
+            _plain(about.default),
+        )
+        for name, about in KEYS.items()
+    ]
+
+
+def version(organization_id: UUID) -> tuple[int, Any]:
+    """How often they were changed, and when last (None for never)."""
+    row = OrganizationPolicies.objects.of(organization_id).first()
+    return (0, None) if row is None else (row.version, row.updated_at)
+
+
+def change(*, actor: Actor, changes: Mapping[str, Any], address: str = "") -> list[Shown]:
+    """Set some; None puts one back to its default. Needs organization:manage. Returns all.
+
+    Bites at once: logins that a stricter policy would not have let in end, but for the actor's own. Raises `InvalidInput`
+    naming every wrong key, also for networks that would shut out the actor, who comes from `address`.
+    """
+    require(actor, Permission.ORGANIZATION_MANAGE)
+    checked = _checked(changes)
+    now = timezone.now()
+    with transaction.atomic():
+        row, _ = OrganizationPolicies.unscoped.select_for_update().get_or_create(organization_id=actor.organization_id)
+        before = _rules(row.chosen)
+        row.chosen = {name: _plain(value) for name, value in {**row.chosen, **checked}.items() if value is not None}
+        after = _rules(row.chosen)
+        if after.risk_block <= after.risk_challenge:
+            raise InvalidInput.of("risk_block", "This must be above risk_challenge.")
+        if address and not allows(after, address):
+            raise InvalidInput.of("allowed_networks", f"You come from {address}: this would shut you out.")
+        changed = {
+            name: [_plain(getattr(before, name)), _plain(getattr(after, name))]
+            for name in KEYS
+            if getattr(before, name) != getattr(after, name)
+        }
+        if changed:
+            row.version += 1
+            row.updated_by_id = actor.user_id
+            row.save()
+            _end_what_is_not_allowed(actor, before, after, now=now)
+            publish(PoliciesChanged(actor.organization_id, actor.user_id, changed))
+    return shown(actor.organization_id)
+
+
+def wants_second_factor(rules: Rules, role: Role) -> bool:
+    """Whether the organization makes a second factor compulsory for a role."""
+    return role.value in rules.mfa_required_roles or rules.minimum_tier != Tier.STANDARD
+
+
+def allows(rules: Rules, address: str) -> bool:
+    """Whether one may come from this address. One that is not known is no address of an allowed network."""
+    return not rules.allowed_networks or within(address, rules.allowed_networks)
+
+
+def check_address(rules: Rules, address: str) -> None:
+    """Raises `AddressNotAllowed`."""
+    if not allows(rules, address):
+        raise AddressNotAllowed
+
+
+def within(address: str, networks: tuple[str, ...]) -> bool:
+    """Whether an address belongs to one of the networks."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped is not None:
+        known = known.ipv4_mapped
+    return any(known in ipaddress.ip_network(each) for each in networks)
+
+
+# -- inside ------------------------------------------------------------------------------------------------------------
+
+
+def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
+    checked: dict[str, Any] = {}
+    problems: list[FieldProblem] = []
+    for name, value in changes.items():
+        if name not in KEYS:
+            problems.append(FieldProblem(name, "There is no such policy."))
+            continue
+        try:
+            checked[name] = None if value is None else KEYS[name].metadata["check"](value)
+        except ValueError as error:
+            problems.append(FieldProblem(name, str(error)))
+    if problems:
+        raise InvalidInput(problems)
+    return checked
+
+
+def _rules(chosen: Mapping[str, Any]) -> Rules:
+    known = {name: value for name, value in chosen.items() if name in KEYS}
+    return Rules(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _end_what_is_not_allowed(actor: Actor, before: Rules, after: Rules, *, now: Any) -> None:
+    """Logins from networks that are no longer allowed, and those of one factor where two are wanted now."""
+    stricter = {
+        Role(role) for role in Role if wants_second_factor(after, role) and not wants_second_factor(before, role)
+    }
+    if after.allowed_networks == before.allowed_networks and not stricter:
+        return
+    alive = Session.objects.filter(organization_id=actor.organization_id, revoked_at=None, expires_at__gt=now)
+    roles = dict(Membership.objects.filter(organization_id=actor.organization_id).values_list("user_id", "role"))
+    ending = [
+        each.pk
+        for each in alive.exclude(pk=actor.session_id).only("id", "user_id", "address", "factors")
+        if not allows(after, each.address)
+        or (roles.get(each.user_id) in stricter and not sessions.of_two_factors(each))
+    ]
+    sessions.revoke(Session.objects.filter(pk__in=ending), reason="the organization's policy changed", now=now)
