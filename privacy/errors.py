@@ -21,9 +21,3 @@ class ErasureNotFound(DomainError):
     kind = Kind.NOT_FOUND
     slug = "erasure_not_found"
     sentence = "Nothing is about to be erased here."
-
-
-class FreshLoginRequired(DomainError):
-    kind = Kind.FORBIDDEN
-    slug = "fresh_login_required"
-    sentence = "This needs a login of the last ten minutes. Log in again, then repeat it."

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from accounts.errors import LastAdmin, NotAuthenticated
+from accounts.errors import FreshLoginRequired, LastAdmin, NotAuthenticated
+from accounts.logins import require_fresh
 from api.auterity.bodies import privacy as bodies
 from api.auterity.dialect import AuterityView
 from api.base import Answer, Call, operation
 from api.downloads import download
+from api.needs import OPEN, SIGNED_IN
 from api.uploads import WhateverIsAccepted
 from artefacts.errors import FileDamaged
-from auterity.kernel.access import Actor
+from auterity.kernel.access import Actor, Permission
 from auterity.kernel.errors import PermissionDenied
 from privacy import selectors, services
-from privacy.errors import ErasureNotFound, ExportNotFound, ExportUnderWay, FreshLoginRequired
-from privacy.freshness import require_fresh
+from privacy.errors import ErasureNotFound, ExportNotFound, ExportUnderWay
 from privacy.models import DataExport, Erasure, Subject
 
 READING = (NotAuthenticated, PermissionDenied, ExportNotFound)
@@ -25,6 +26,7 @@ ASKING = (NotAuthenticated, PermissionDenied, ExportUnderWay)
 class AccountExportView(AuterityView):
     @operation(
         id="account_export_create",
+        needs=SIGNED_IN,
         summary="Ask for a copy of your data",
         answers={202: bodies.DataExportBody},
         raises=ASKING,
@@ -36,6 +38,7 @@ class AccountExportView(AuterityView):
 
     @operation(
         id="account_export_get",
+        needs=SIGNED_IN,
         summary="Your last copy, and where to fetch it",
         answers={200: bodies.DataExportBody},
         raises=READING,
@@ -48,6 +51,7 @@ class AccountExportView(AuterityView):
 class AccountView(AuterityView):
     @operation(
         id="account_delete",
+        needs=SIGNED_IN,
         summary="Erase your account",
         answers={202: bodies.ErasureBody},
         raises=[NotAuthenticated, FreshLoginRequired, LastAdmin, ErasureNotFound],
@@ -62,6 +66,7 @@ class AccountView(AuterityView):
 class OrganizationExportView(AuterityView):
     @operation(
         id="organization_export_create",
+        needs=Permission.ORGANIZATION_MANAGE,
         summary="Ask for a copy of the organization's data",
         answers={202: bodies.DataExportBody},
         raises=ASKING,
@@ -73,6 +78,7 @@ class OrganizationExportView(AuterityView):
 
     @operation(
         id="organization_export_get",
+        needs=Permission.ORGANIZATION_MANAGE,
         summary="The organization's last copy, and where to fetch it",
         answers={200: bodies.DataExportBody},
         raises=READING,
@@ -85,6 +91,7 @@ class OrganizationExportView(AuterityView):
 class OrganizationView(AuterityView):
     @operation(
         id="organization_delete",
+        needs=Permission.ORGANIZATION_MANAGE,
         summary="Erase the organization",
         answers={202: bodies.ErasureBody},
         raises=[NotAuthenticated, PermissionDenied, FreshLoginRequired],
@@ -99,6 +106,7 @@ class OrganizationView(AuterityView):
 class OrganizationErasureView(AuterityView):
     @operation(
         id="organization_erasure_get",
+        needs=Permission.ORGANIZATION_MANAGE,
         summary="When the organization is going to be erased",
         answers={200: bodies.ErasureBody},
         raises=[NotAuthenticated, PermissionDenied, ErasureNotFound],
@@ -109,6 +117,7 @@ class OrganizationErasureView(AuterityView):
 
     @operation(
         id="organization_erasure_delete",
+        needs=Permission.ORGANIZATION_MANAGE,
         summary="Call the organization's erasure off",
         answers={200: bodies.ErasureBody},
         raises=[NotAuthenticated, PermissionDenied, ErasureNotFound],
@@ -124,6 +133,7 @@ class ExportContentView(AuterityView):
 
     @operation(
         id="export_content",
+        needs=OPEN,
         summary="Fetch the file of an export",
         query=bodies.ExportLink,
         answers={200: bytes, 206: bytes, 304: None},
