@@ -12,11 +12,11 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts import admin_invitations, admin_limits, admin_security, services
+from accounts import admin_access, admin_invitations, admin_limits, admin_security, services
 from accounts.models import Membership, Organization, RefreshToken, Session, User
 from accounts.operators import AutocompleteFilter, CreatedFilter, KeptAdmin, RecordAdmin
 
-__all__ = ["admin_invitations", "admin_limits", "admin_security"]  # Registered by being imported.
+__all__ = ["admin_access", "admin_invitations", "admin_limits", "admin_security"]  # Registered by being imported.
 
 
 class PersonCreationForm(UserCreationForm):
@@ -97,11 +97,13 @@ class MembershipAdmin(KeptAdmin):
     list_select_related = ("user", "organization")
     search_fields = ("user__email", "organization__name")
     autocomplete_fields = ("user", "organization")
-    readonly_fields = ("id", "created_at", "updated_at")
+    readonly_fields = ("custom_role", "id", "created_at", "updated_at")
 
     def save_model(
         self, request: HttpRequest, obj: Membership, form: forms.ModelForm[Membership], change: bool
     ) -> None:
+        if "role" in form.changed_data:
+            obj.custom_role = None  # A built-in role that an operator gives takes its place.
         super().save_model(request, obj, form, change)
         if change and form.changed_data:
             services.end_all_sessions(user_ids=[obj.user_id], reason="membership changed by an operator")

@@ -144,6 +144,70 @@ class LinkInvalid(DomainError):
     sentence = "This link is not valid: it was used or replaced, or its time is over. Ask for a new one."
 
 
+class RoleNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "role_not_found"
+    sentence = "There is no such role in this organization."
+
+
+class RoleTaken(DomainError):
+    kind = Kind.CONFLICT
+    slug = "role_taken"
+    sentence = "The organization has a role of this name."
+
+
+class RoleInUse(DomainError):
+    """`details`: how many members and undecided invitations have it."""
+
+    kind = Kind.CONFLICT
+    slug = "role_in_use"
+    sentence = "Somebody has this role or is invited with it. Give them another one first."
+
+
+class ApiKeyNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "api_key_not_found"
+    sentence = "There is no such API key in this organization."
+
+
+class ApiKeysForbidden(DomainError):
+    kind = Kind.FORBIDDEN
+    slug = "api_keys_forbidden"
+    sentence = "This organization does not allow API keys."
+
+
+class ApiKeyNotFromHere(DomainError):
+    """The key is good, but its list of addresses does not have the caller's."""
+
+    kind = Kind.FORBIDDEN
+    slug = "api_key_not_from_here"
+    sentence = "This API key may not be used from your address."
+
+
+class TooManyApiKeys(DomainError):
+    kind = Kind.CONFLICT
+    slug = "too_many_api_keys"
+    sentence = "There are as many living API keys as there may be. Revoke one first."
+
+
+class ServiceAccountNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "service_account_not_found"
+    sentence = "There is no such service account in this organization."
+
+
+class TooManyServiceAccounts(DomainError):
+    kind = Kind.CONFLICT
+    slug = "too_many_service_accounts"
+    sentence = "The organization has as many service accounts as it may have. Remove one first."
+
+
+class TooManyRoles(DomainError):
+    kind = Kind.CONFLICT
+    slug = "too_many_roles"
+    sentence = "The organization has as many roles of its own as it may have. Delete one first."
+
+
 # -- second factors, locks and policies --------------------------------------------------------------------------------
 
 

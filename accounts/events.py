@@ -72,6 +72,25 @@ class TokenReused(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class ApiKeyMade(Event):
+    """`user_id` is who the key acts for, `made_by` who made it."""
+
+    key_id: UUID
+    user_id: UUID
+    made_by: UUID
+    organization_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyEnded(Event):
+    """A key was revoked or keys were forbidden; nothing that came by it may go on."""
+
+    key_id: UUID
+    user_id: UUID
+    organization_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class LoginRefused(Event):
     """A login was tried and did not get in. `outcome` is one of `LoginOutcome`; ids are None where nobody is known."""
 

@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from accounts import inputs, letters, links, members, secret_words, services
+from accounts import inputs, letters, links, members, rights, secret_words, services
 from accounts.errors import (
     AccountInactive,
     InvitationClosed,
@@ -35,7 +35,7 @@ class Invited:
 
     organization: str
     email: str
-    role: Role
+    role: str
     expires_at: dt.datetime
 
 
@@ -49,7 +49,9 @@ def listed(actor: Actor, *, status: str = "") -> QuerySet[Invitation]:
     """
     require(actor, Permission.MEMBER_INVITE)
     letter = Letter.objects.filter(invitation=OuterRef("pk")).order_by("-id")
-    rows: QuerySet[Invitation] = Invitation.objects.of(actor).select_related("invited_by").order_by("-id")
+    rows: QuerySet[Invitation] = (
+        Invitation.objects.of(actor).select_related("invited_by", "custom_role").order_by("-id")
+    )
     rows = rows.annotate(
         mailed_at=Subquery(letter.values("sent_at")[:1]), mail_problem=Subquery(letter.values("problem")[:1])
     )
@@ -73,18 +75,19 @@ def status_of(invitation: Invitation, now: dt.datetime) -> str:
     return "open" if links.is_open(invitation, now) else "expired"
 
 
-def invite(*, actor: Actor, email: str, role: Role = Role.MEMBER) -> Invitation:
+def invite(*, actor: Actor, email: str, role: Role = Role.MEMBER, custom_role_id: UUID | None = None) -> Invitation:
     """Ask somebody to join the actor's organization; a mail with a link is owed with the same commit.
 
-    Whether the address has an account elsewhere makes no difference and is not told. Raises `PermissionDenied` (also for a
-    role above the actor's own), `InvalidInput`, `MemberExists`, `InvitationPending` or `QuotaExceeded`.
+    Whether the address has an account elsewhere makes no difference and is not told. Raises `PermissionDenied` (also for more
+    than the actor holds), `RoleNotFound`, `InvalidInput`, `MemberExists`, `InvitationPending` or `QuotaExceeded`.
     """
     require(actor, Permission.MEMBER_INVITE)
-    members.within_reach(actor, role)
+    rights.chosen(actor, role, custom_role_id)
     email = inputs.email(email)
     now = timezone.now()
     with transaction.atomic():
         members.lock_organization(actor.organization_id)
+        grant = rights.chosen(actor, role, custom_role_id)
         if Membership.objects.filter(organization_id=actor.organization_id, user__email=email).exists():
             raise MemberExists
         earlier = Invitation.objects.of(actor).filter(email=email, accepted_at=None, revoked_at=None).first()
@@ -94,7 +97,11 @@ def invite(*, actor: Actor, email: str, role: Role = Role.MEMBER) -> Invitation:
             Invitation.objects.of(actor).filter(pk=earlier.pk).update(revoked_at=now)
         members.check_collaborators(actor.organization_id, adding=1)
         made = Invitation(
-            organization_id=actor.organization_id, email=email, role=role.value, invited_by_id=actor.user_id
+            organization_id=actor.organization_id,
+            email=email,
+            role=grant.role.value,
+            custom_role=grant.custom,
+            invited_by_id=actor.user_id,
         )
         _renew(made, now)
         made.save(force_insert=True)
@@ -113,7 +120,7 @@ def send_again(*, actor: Actor, invitation_id: UUID) -> Invitation:
     with transaction.atomic():
         members.lock_organization(actor.organization_id)
         found = _locked(actor, invitation_id)
-        members.within_reach(actor, Role(found.role))
+        rights.within_reach(actor, rights.Grant(Role(found.role), found.custom_role).permissions)
         if found.accepted_at is not None or found.revoked_at is not None:
             raise InvitationClosed
         if not links.is_open(found, now):
@@ -146,7 +153,11 @@ def revoke(*, actor: Actor, invitation_id: UUID) -> Invitation:
 def look(token: str) -> Invited:
     """What a link is about. Changes nothing, whoever opens it. Raises `InvitationInvalid`."""
     found = _by_token(token)
-    return Invited(found.organization.name, found.email, Role(found.role), found.expires_at)
+    return Invited(found.organization.name, found.email, role_name_of(found), found.expires_at)
+
+
+def role_name_of(row: Invitation | Membership) -> str:
+    return row.role if row.custom_role is None else row.custom_role.name
 
 
 def accept(
@@ -190,7 +201,15 @@ def _join(found: Invitation, user: User) -> Membership:
             # One guarded UPDATE: of two who follow the link at once, one joins.
             if not open_now.update(accepted_at=now, accepted_by=user, updated_at=now):
                 raise InvitationInvalid
-            joined = Membership.objects.create(user=user, organization_id=found.organization_id, role=found.role)
+            now_given = Invitation.unscoped.select_related("custom_role").get(
+                pk=found.pk
+            )  # Its role may have been changed.
+            joined = Membership.objects.create(
+                user=user,
+                organization_id=found.organization_id,
+                role=now_given.role,
+                custom_role=now_given.custom_role,
+            )
             publish(MemberJoined(user.pk, found.organization_id))
     except IntegrityError:
         raise MemberExists from None
@@ -199,7 +218,7 @@ def _join(found: Invitation, user: User) -> Membership:
 
 
 def _by_token(token: str) -> Invitation:
-    rows = Invitation.unscoped.select_related("organization").filter(token_hash=links.hash_of(token))
+    rows = Invitation.unscoped.select_related("organization", "custom_role").filter(token_hash=links.hash_of(token))
     found: Invitation | None = rows.first()
     if found is None or not links.is_open(found, timezone.now()) or not found.organization.is_active:
         raise InvitationInvalid

@@ -61,15 +61,17 @@ def compose(letter: Letter) -> Mail | None:
     """The mail as it is sent, or None where it is pointless."""
     if letter.kind != LetterKind.INVITATION:
         return _proof(letter)
-    invitation = Invitation.unscoped.select_related("organization", "invited_by").get(pk=letter.invitation_id)
+    rows = Invitation.unscoped.select_related("organization", "invited_by", "custom_role")
+    invitation = rows.get(pk=letter.invitation_id)
     if not links.is_open(invitation, timezone.now()):
         return None
     who = invitation.invited_by
+    role = invitation.role if invitation.custom_role is None else invitation.custom_role.name
     by = f"{who.first_name} {who.last_name} ({who.email})" if who is not None else "An administrator"
     return _mail(
         letter,
         subject=f"Join {_line(invitation.organization.name)} on Auterity",
-        said=f"{by} invites you to join {invitation.organization.name} on Auterity as {invitation.role}.",
+        said=f"{by} invites you to join {invitation.organization.name} on Auterity as {_line(role)}.",
         link=links.invitation_link(invitation),
         until=invitation.expires_at,
         otherwise="If you did not expect this, ignore this mail: nothing happens without you.",

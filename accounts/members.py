@@ -9,12 +9,12 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import inputs, quotas, services, sessions
+from accounts import inputs, quotas, rights, services, sessions
 from accounts.errors import LastAdmin, MemberNotFound
 from accounts.events import RightsChanged
 from accounts.limits import Counter
 from accounts.models import Invitation, Membership, Organization
-from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Permission, Role, require
+from auterity.kernel.access import Actor, Permission, Role, require
 from auterity.kernel.errors import PermissionDenied
 from auterity.kernel.events import publish
 
@@ -32,46 +32,64 @@ def organization_update(*, actor: Actor, name: str) -> Organization:
 
 
 def members_add(
-    *, actor: Actor, email: str, password: str, first_name: str, last_name: str, role: Role = Role.MEMBER
+    *,
+    actor: Actor,
+    email: str,
+    password: str,
+    first_name: str,
+    last_name: str,
+    role: Role = Role.MEMBER,
+    custom_role_id: UUID | None = None,
 ) -> Membership:
-    """Create an account inside the actor's organization; the membership has its `user`.
+    """Create an account inside the actor's organization; the membership has its `user`. A custom role replaces `role`.
 
-    Raises `PermissionDenied` (also for a role above the actor's own), `InvalidInput`, `EmailTaken` or `QuotaExceeded`.
+    Raises `PermissionDenied` (also for more than the actor holds), `InvalidInput`, `EmailTaken`, `RoleNotFound` or
+    `QuotaExceeded`.
     """
     require(actor, Permission.ORGANIZATION_MANAGE)
-    within_reach(actor, role)
+    rights.chosen(actor, role, custom_role_id)
     person = inputs.person(email=email, password=password, first_name=first_name, last_name=last_name)
     hashed = make_password(person.password)
     with transaction.atomic():
         lock_organization(actor.organization_id)
+        grant = rights.chosen(actor, role, custom_role_id)
+        own_rights_under_lock(actor, Permission.ORGANIZATION_MANAGE, *grant.permissions)
         check_collaborators(actor.organization_id, adding=1)
         user = services.new_user(person, hashed)
-        return Membership.objects.create(user=user, organization_id=actor.organization_id, role=role.value)
+        return Membership.objects.create(
+            user=user, organization_id=actor.organization_id, role=grant.role.value, custom_role=grant.custom
+        )
 
 
 def member_update(
-    *, actor: Actor, user_id: UUID, role: Role | None = None, is_active: bool | None = None
+    *,
+    actor: Actor,
+    user_id: UUID,
+    role: Role | None = None,
+    custom_role_id: UUID | None = None,
+    is_active: bool | None = None,
 ) -> Membership:
     """Give a member of the actor's organization another role, or switch the membership off or on; None leaves as it is.
 
     A change ends every login that the member has in this organization, at once: the new rights count from the next one.
-    Raises `PermissionDenied` (also for a role above the actor's own), `MemberNotFound`, `LastAdmin` or `QuotaExceeded`.
+    Raises `PermissionDenied` (also for more than the actor holds, and about a member who holds more), `MemberNotFound`,
+    `RoleNotFound`, `LastAdmin` or `QuotaExceeded`.
     """
     require(actor, Permission.ORGANIZATION_MANAGE)
-    if role is not None:
-        within_reach(actor, role)
     with transaction.atomic():
         member = _member_under_lock(actor, user_id)
-        before = (member.role, member.is_active)
-        member.role = member.role if role is None else role.value
+        before = (member.role, member.custom_role_id, member.is_active)
+        if role is not None or custom_role_id is not None:
+            grant = rights.chosen(actor, role or Role.VIEWER, custom_role_id)
+            member.role, member.custom_role = grant.role.value, grant.custom
         member.is_active = member.is_active if is_active is None else is_active
-        if before == (member.role, member.is_active):
+        if before == (member.role, member.custom_role_id, member.is_active):
             return member
         if not (member.is_active and member.role == Role.ADMIN.value):
             _keep_an_admin(actor, user_id)
-        if member.is_active and not before[1]:
+        if member.is_active and not before[2] and not member.user.is_service:
             check_collaborators(actor.organization_id, adding=1)
-        member.save(update_fields=["role", "is_active", "updated_at"])
+        member.save(update_fields=["role", "custom_role", "is_active", "updated_at"])
         _rights_changed(actor, user_id, "role or membership changed")
         return member
 
@@ -94,11 +112,12 @@ def lock_organization(organization_id: UUID) -> Organization:
     return Organization.objects.select_for_update(no_key=True).get(pk=organization_id)
 
 
-def within_reach(actor: Actor, role: Role) -> None:
-    """Raises `PermissionDenied` for a role above the actor's own."""
-    ranks = list(Role)
-    if ranks.index(role) > ranks.index(actor.role):
-        raise PermissionDenied("You cannot give a role above your own.")
+def own_rights_under_lock(actor: Actor, *needed: Permission) -> None:
+    """Whoever waited for the lock may have lost their own rights meanwhile. Locks the organization. Raises `PermissionDenied`."""
+    lock_organization(actor.organization_id)
+    own = _rows(actor).filter(user_id=actor.user_id, is_active=True).first()
+    if own is None or not rights.held_by(own).issuperset(needed):
+        raise PermissionDenied("Your own rights have just been changed.")
 
 
 def collaborators(organization_id: UUID) -> int:
@@ -124,23 +143,29 @@ def check_collaborators(organization_id: UUID, *, adding: int) -> None:
 
 
 def _active(organization_id: UUID) -> QuerySet[Membership]:
-    return Membership.objects.filter(organization_id=organization_id, is_active=True, user__is_active=True)
+    """People: service accounts are neither collaborators nor the admin that an organization keeps."""
+    return Membership.objects.filter(
+        organization_id=organization_id, is_active=True, user__is_active=True, user__is_service=False
+    )
+
+
+def _rows(actor: Actor) -> QuerySet[Membership]:
+    return Membership.objects.filter(organization_id=actor.organization_id).select_related(
+        "user", "organization", "custom_role"
+    )
 
 
 def _member_under_lock(actor: Actor, user_id: UUID) -> Membership:
     """One change at a time: of two admins who remove each other in the same moment, one does.
 
-    Whoever waited for the lock may have lost its own rights meanwhile. Raises `PermissionDenied` or `MemberNotFound`.
+    Raises `PermissionDenied`, also about a member who holds more than the actor, or `MemberNotFound`.
     """
-    lock_organization(actor.organization_id)
-    members = Membership.objects.filter(organization_id=actor.organization_id).select_related("user", "organization")
-    found = {each.user_id: each for each in members.filter(user_id__in={actor.user_id, user_id})}
-    own = found.get(actor.user_id)
-    if own is None or not own.is_active or Permission.ORGANIZATION_MANAGE not in ROLE_PERMISSIONS[Role(own.role)]:
-        raise PermissionDenied("Your own rights have just been changed.")
-    if user_id not in found:
+    own_rights_under_lock(actor, Permission.ORGANIZATION_MANAGE)
+    found = _rows(actor).filter(user_id=user_id).first()
+    if found is None:
         raise MemberNotFound
-    return found[user_id]
+    rights.within_reach(actor, rights.held_by(found))
+    return found
 
 
 def _keep_an_admin(actor: Actor, leaving: UUID) -> None:

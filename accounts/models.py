@@ -20,6 +20,7 @@ from accounts.credentials import (
     Totp,
     TrustedDevice,
 )
+from accounts.grants import ApiKey, CustomRole
 from accounts.limits import QuotaWarning, UsageDay, UsageQuota, UsageReservation, UsageTally
 from auterity.kernel.access import Role
 from auterity.kernel.models import Identified, JsonText, Timestamped, uuid7
@@ -27,7 +28,9 @@ from auterity.kernel.tenancy import TenantOwned
 
 # Django looks for tables here.
 __all__ = [
+    "ApiKey",
     "BackupCode",
+    "CustomRole",
     "GuessCount",
     "LoginAttempt",
     "OrganizationPolicies",
@@ -56,6 +59,10 @@ class Organization(Timestamped):
         default=False, help_text="Made at registration for somebody who named no company."
     )
     is_active = models.BooleanField(default=True)
+    api_keys_allowed = models.BooleanField(default=True, help_text="Off: no key of the organization opens anything.")
+    api_key_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="The longest that a new key may last; empty for as long as one likes."
+    )
 
     class Meta:
         db_table = "organizations"
@@ -90,6 +97,9 @@ class User(Timestamped, AbstractBaseUser, PermissionsMixin):
     last_name = models.CharField(max_length=150)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False, help_text="May use the operators' site.")
+    is_service = models.BooleanField(
+        default=False, editable=False, help_text="A service account: acts by API keys and cannot log in."
+    )
     token_version = models.PositiveIntegerField(default=0, editable=False)
     email_verified_at = models.DateTimeField(
         null=True, blank=True, help_text="When somebody followed a link that was mailed to the address."
@@ -127,6 +137,10 @@ class Membership(Timestamped):
     role = models.CharField(
         max_length=16, choices=[(role.value, role.value) for role in Role], default=Role.MEMBER.value
     )
+    custom_role = models.ForeignKey(
+        CustomRole, on_delete=models.PROTECT, null=True, blank=True, related_name="memberships",
+        help_text="In place of the role, which is its rank then.",
+    )  # fmt: skip
     is_active = models.BooleanField(default=True)
 
     class Meta:
@@ -195,6 +209,9 @@ class Invitation(TenantOwned, Timestamped):
     email = models.EmailField(max_length=254)
     role = models.CharField(
         max_length=16, choices=[(role.value, role.value) for role in Role], default=Role.MEMBER.value
+    )
+    custom_role = models.ForeignKey(
+        CustomRole, on_delete=models.SET_NULL, null=True, blank=True, related_name="invitations"
     )
     invited_by = models.ForeignKey(User, on_delete=models.SET_NULL, null=True, related_name="+")
     serial = models.PositiveIntegerField(default=0)

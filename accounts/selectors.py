@@ -21,6 +21,7 @@ class Profile:
     role: Role
     roles: list[str]
     permissions: list[str]
+    role_name: str = ""  # of a custom role
 
     @property
     def company(self) -> str | None:
@@ -31,7 +32,9 @@ def profile(actor: Actor) -> Profile:
     """The actor, as stored now. Raises `MemberNotFound` when it is nobody of the organization. One query."""
     member = _of(actor, actor.user_id)
     role = Role(member.role)
-    return Profile(member.user, member.organization, role, shown_roles(role), sorted(actor.permissions))
+    custom = "" if member.custom_role is None else member.custom_role.name
+    roles = [custom] if custom else shown_roles(role)
+    return Profile(member.user, member.organization, role, roles, sorted(actor.permissions), custom)
 
 
 def organization(actor: Actor) -> Organization:
@@ -43,7 +46,7 @@ def memberships(actor: Actor) -> QuerySet[Membership]:
     """The actor's own, in every organization that lets them in, oldest first; lazily, with `organization`."""
     return (
         Membership.objects.filter(user_id=actor.user_id, is_active=True, organization__is_active=True)
-        .select_related("organization")
+        .select_related("organization", "custom_role")
         .order_by("id")
     )
 
@@ -54,11 +57,12 @@ def members(actor: Actor, *, search: str = "", role: Role | None = None) -> Quer
     `search` is looked for in names and addresses, whatever the case.
     """
     require(actor, Permission.ORGANIZATION_READ)
-    rows = Membership.objects.filter(organization_id=actor.organization_id).select_related("user").order_by("id")
+    rows = Membership.objects.filter(organization_id=actor.organization_id)
+    rows = rows.select_related("user", "custom_role").order_by("id")
     for word in search.split()[:10]:
         within = Q(user__email__icontains=word) | Q(user__first_name__icontains=word)
         rows = rows.filter(within | Q(user__last_name__icontains=word))
-    return rows if role is None else rows.filter(role=role.value)
+    return rows if role is None else rows.filter(role=role.value, custom_role=None)
 
 
 def member(actor: Actor, user_id: UUID) -> Membership:
@@ -69,7 +73,7 @@ def member(actor: Actor, user_id: UUID) -> Membership:
 
 def _of(actor: Actor, user_id: UUID) -> Membership:
     rows = Membership.objects.filter(organization_id=actor.organization_id, user_id=user_id)
-    found = rows.select_related("user", "organization").first()
+    found = rows.select_related("user", "organization", "custom_role").first()
     if found is None:
         raise MemberNotFound
     return found

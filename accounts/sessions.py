@@ -16,8 +16,9 @@ from accounts.errors import AccountInactive
 from accounts.events import LoginOpened, SessionRevoked
 from accounts.factors import Factor
 from accounts.models import Membership, RefreshToken, Session, User
+from accounts.rights import held_by
 from accounts.tokens import Claims, Standing, TokenKind
-from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Role
+from auterity.kernel.access import Actor, Role
 from auterity.kernel.events import publish
 
 LONG = timedelta(days=30)  # for whoever asks to be remembered
@@ -25,8 +26,13 @@ FRESH = timedelta(minutes=10)
 
 
 def membership_of(user: User, organization_id: UUID | None = None) -> Membership:
-    """The oldest membership that lets the person in, or that in `organization_id`. Raises `AccountInactive`."""
-    let_in = user.memberships.filter(user__is_active=True, is_active=True, organization__is_active=True)
+    """The oldest membership that lets the person in, or that in `organization_id`. Raises `AccountInactive`.
+
+    A service account is nobody who logs in, whatever it proves.
+    """
+    let_in = user.memberships.select_related("custom_role").filter(
+        user__is_active=True, user__is_service=False, is_active=True, organization__is_active=True
+    )
     if organization_id is not None:
         let_in = let_in.filter(organization_id=organization_id)
     membership = let_in.order_by("id").first()
@@ -69,8 +75,16 @@ def start(
         risk=risk,
     )
     publish(LoginOpened(session.pk, user.pk, membership.organization_id, session.address, session.user_agent))
-    role = Role(membership.role)
-    actor = Actor(user.pk, membership.organization_id, role, ROLE_PERMISSIONS[role], user.email, session.pk)
+    custom = membership.custom_role.name if membership.custom_role is not None else ""
+    actor = Actor(
+        user.pk,
+        membership.organization_id,
+        Role(membership.role),
+        held_by(membership),
+        user.email,
+        session.pk,
+        custom,
+    )
     return Standing(actor, session.pk, session.expires_at, user.token_version)
 
 

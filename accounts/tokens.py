@@ -25,8 +25,9 @@ from django.utils import timezone
 
 from accounts.errors import TokenExpired, TokenInvalid
 from accounts.models import Membership, Session
+from accounts.rights import granted
 from auterity.kernel import sql
-from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Permission, Role
+from auterity.kernel.access import Actor, Permission, Role
 from auterity.kernel.models import uuid7
 
 ALGORITHM: Final = "HS256"
@@ -112,7 +113,7 @@ def issue(
         claims |= {
             "email": actor.email,
             "org_id": str(actor.organization_id),
-            "role": actor.role.value,
+            "role": actor.role_name,
             "permissions": [str(permission) for permission in granted],
         }
     purpose = f"cross_system:{target_system}" if kind is TokenKind.CROSS_SYSTEM else "sessions"
@@ -195,10 +196,20 @@ def living(session_ids: Collection[UUID], *, now: datetime | None = None) -> dic
         organization__is_active=True,
         user__memberships__organization_id=F("organization_id"),
         user__memberships__is_active=True,
-    ).values_list("id", "user_id", "organization_id", "user__memberships__role", "user__email")
+    ).values_list(
+        "id",
+        "user_id",
+        "organization_id",
+        "user__memberships__role",
+        "user__memberships__custom_role__permissions",
+        "user__memberships__custom_role__name",
+        "user__email",
+    )
     return {
-        session_id: Actor(user_id, organization_id, Role(role), ROLE_PERMISSIONS[Role(role)], email, session_id)
-        for session_id, user_id, organization_id, role, email in rows
+        session_id: Actor(
+            user_id, organization_id, Role(role), granted(Role(role), custom), email, session_id, name or ""
+        )
+        for session_id, user_id, organization_id, role, custom, name, email in rows
     }
 
 
@@ -209,11 +220,14 @@ def rights_today(session_ids: Collection[UUID]) -> dict[UUID, frozenset[Permissi
         user_id=OuterRef("user_id"), organization_id=OuterRef("organization_id"), is_active=True
     )
     rows = Session.objects.filter(id__in=session_ids, user__is_active=True).values_list(
-        "id", "organization__is_active", Subquery(here.values("role")[:1])
+        "id",
+        "organization__is_active",
+        Subquery(here.values("role")[:1]),
+        Subquery(here.values("custom_role__permissions")[:1]),
     )
     return {
-        session_id: ROLE_PERMISSIONS[Role(role)] if role is not None and is_active else frozenset()
-        for session_id, is_active, role in rows
+        session_id: granted(Role(role), custom) if role is not None and is_active else frozenset()
+        for session_id, is_active, role, custom in rows
     }
 
 
@@ -223,19 +237,22 @@ def _living(now: datetime, session_id: UUID, user_id: UUID | None, version: int 
         found = cursor.fetchone()
     if found is None:
         raise TokenInvalid
-    owner, organization_id, expires_at, email, its_version, role_name = found
+    owner, organization_id, expires_at, email, its_version, role_name, custom, custom_name = found
     if (user_id is not None and user_id != sql.uuid(owner)) or version not in (None, its_version):
         raise TokenInvalid
     role = Role(role_name)
-    actor = Actor(sql.uuid(owner), sql.uuid(organization_id), role, ROLE_PERMISSIONS[role], email, session_id)
+    actor = Actor(
+        sql.uuid(owner), sql.uuid(organization_id), role, granted(role, custom), email, session_id, custom_name or ""
+    )
     return Standing(actor, session_id, sql.moment(expires_at), its_version)
 
 
 # Sessions nobody ended, of people, memberships and organizations that are switched on.
 _LIVING = """
-    SELECT s.user_id, s.organization_id, s.expires_at, u.email, u.token_version, m.role
+    SELECT s.user_id, s.organization_id, s.expires_at, u.email, u.token_version, m.role, r.permissions, r.name
       FROM sessions s
       JOIN users u ON u.id = s.user_id AND u.is_active
       JOIN organizations o ON o.id = s.organization_id AND o.is_active
       JOIN user_roles m ON m.user_id = s.user_id AND m.organization_id = s.organization_id AND m.is_active
+      LEFT JOIN custom_roles r ON r.id = m.custom_role_id
      WHERE s.id = %s AND s.revoked_at IS NULL AND s.expires_at > %s"""

@@ -10,12 +10,12 @@ class ApiConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts.events import SessionRevoked
+        from accounts.events import ApiKeyEnded, RightsChanged, SessionRevoked
         from api.base import forgotten_answers
         from api.models import IdempotencyRecord
         from api.needs import check_operations
         from api.socket_tickets import forgotten_tickets
-        from api.socket_watch import on_session_revoked
+        from api.socket_watch import on_api_key_ended, on_rights_changed, on_session_revoked
         from executions.retention import also_forget
         from vault.registry import HOLDERS
 
@@ -24,3 +24,5 @@ class ApiConfig(AppConfig):
         also_forget("socket tickets", forgotten_tickets)
         register(check_operations)
         listen(SessionRevoked, on_session_revoked)
+        listen(ApiKeyEnded, on_api_key_ended)
+        listen(RightsChanged, on_rights_changed)

@@ -94,7 +94,7 @@ class Call(Generic[_Body]):
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <access token>`; one query proves the login behind it."""
+    """`Authorization: Bearer <access token or API key>`, or `X-API-Key`; one query proves what is behind it."""
 
     def authenticate(self, request: Request) -> tuple[Actor, str] | None:
         bearer = bearer_of(request._request)
@@ -334,8 +334,8 @@ def _once(view: DialectView, call: Call[Any], key: str, act: Callable[[], Answer
     # Keyed, so that nobody who reads the table can try out what a body held, such as a password.
     asked = orjson.dumps([request.method, request.get_full_path(), request.data], option=orjson.OPT_SORT_KEYS)
     digest = salted_hmac("idempotency", asked, algorithm="sha256").hexdigest()
-    # A key is one person's: somebody else's first answer would show what its reader may not see.
-    endpoint = f"{call.actor.user_id} {request.method} {request.path_info}"[:200]
+    # A key is one person's, or one API key's: somebody else's first answer would show what its reader may not see.
+    endpoint = f"{call.actor.key_id or call.actor.user_id} {request.method} {request.path_info}"[:200]
     known = IdempotencyRecord.objects.of(call.actor).filter(endpoint=endpoint, key=key)
     known.filter(created_at__lt=timezone.now() - dt.timedelta(hours=IDEMPOTENCY_HOURS)).delete()
     try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import uuid
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import get_resolver
 
+from api.addresses import forwarded
 from api.base import said
 from api.dialect import DIALECTS, Dialect
 from api.needs import refuse_undeclared
@@ -96,17 +96,4 @@ class LimitsMiddleware:
 
 def client_address(request: HttpRequest) -> str:
     """The peer's address; behind trusted proxies, the one that the outermost of them saw. What others add is not believed."""
-    peer = str(request.META.get("REMOTE_ADDR", ""))
-    listed = [each.strip() for each in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if each.strip()]
-    proxies = settings.TRUSTED_PROXIES
-    if not proxies or not listed:
-        return peer
-    seen = listed[-min(proxies, len(listed))]
-    if seen.startswith("["):  # [IPv6]:port
-        seen = seen[1:].partition("]")[0]
-    elif seen.count(":") == 1:  # IPv4:port
-        seen = seen.partition(":")[0]
-    try:
-        return str(ipaddress.ip_address(seen))
-    except ValueError:
-        return peer
+    return forwarded(str(request.META.get("REMOTE_ADDR", "")), request.META.get("HTTP_X_FORWARDED_FOR", ""))

@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from api.dialect import DIALECTS
-from auterity.kernel.access import Actor, Permission, require
+from auterity.kernel.access import Actor, Permission, require, require_person
 from auterity.kernel.errors import PermissionDenied
 
 VERBS = ("get", "post", "put", "patch", "delete")
@@ -26,14 +26,14 @@ class Door(StrEnum):
     """What is asked where no permission is."""
 
     OPEN = "open"  # nobody has to say who they are
-    SIGNED_IN = (
-        "signed_in"  # anybody with a living login: what it touches is the caller's own, or is decided row by row
-    )
+    PERSON = "person"  # a living login, and no API key: what only somebody who logged in may do
+    SIGNED_IN = "signed_in"  # anybody with a living login or key: it is about the caller, or decided row by row
 
 
 OPEN = Door.OPEN
 SIGNED_IN = Door.SIGNED_IN
-Needs = Door | Permission | tuple[Permission, ...]  # Of several permissions all.
+PERSON = Door.PERSON
+Needs = Door | Permission | tuple[Permission | Door, ...]  # Of several all.
 
 
 def written(needs: Needs) -> str:
@@ -52,9 +52,11 @@ def check(actor: Actor, needs: Needs | None) -> None:
     """Raises `PermissionDenied`."""
     if needs is None:
         raise PermissionDenied("Nobody may do this: it does not say what it needs.")
-    if not isinstance(needs, Door):
-        for permission in needs if isinstance(needs, tuple) else (needs,):
-            require(actor, permission)
+    for each in needs if isinstance(needs, tuple) else (needs,):
+        if each is PERSON:
+            require_person(actor)
+        elif isinstance(each, Permission):
+            require(actor, each)
 
 
 def undeclared() -> list[str]:

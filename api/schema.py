@@ -23,7 +23,7 @@ from accounts.errors import NotAuthenticated, TokenExpired, TokenInvalid
 from api.dialect import Dialect
 from api.examples import MOMENT
 from api.fields import PARAMETER, Choosable
-from api.needs import Door, Needs, written
+from api.needs import OPEN, SIGNED_IN, Needs, written
 from api.problems import (
     BodyTooLarge,
     Crashed,
@@ -202,7 +202,7 @@ def _implied(declared: Operation, *, public: bool) -> Iterator[type[DomainError]
     """What the door refuses before the operation is asked."""
     if not public:
         yield from (NotAuthenticated, TokenInvalid, TokenExpired)
-    if declared.needs is not None and not isinstance(declared.needs, Door):
+    if declared.needs is not None and declared.needs not in (OPEN, SIGNED_IN):
         yield PermissionDenied
     if declared.body is not None:
         yield from (MalformedBody, InvalidInput, BodyTooLarge, UnsupportedMediaType)
@@ -281,15 +281,26 @@ def described_by(method: Callable[..., Any], description: str) -> str:
 
 
 class BearerScheme(OpenApiAuthenticationExtension):
-    """How the document says `Authorization: Bearer`."""
+    """How the document says `Authorization: Bearer` and `X-API-Key`."""
 
     target_class = "api.base.BearerAuthentication"
-    name = "bearer"
+    name = ["bearer", "apiKey"]  # type: ignore[assignment]
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {
-            "type": "http",
-            "scheme": "bearer",
-            "bearerFormat": "JWT",
-            "description": "An access token of `/api/auth/login`, good for half an hour.",
-        }
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:  # type: ignore[override]
+        return [
+            {
+                "type": "http",
+                "scheme": "bearer",
+                "bearerFormat": "JWT",
+                "description": "An access token of `/api/auth/login`, good for half an hour; or an API key.",
+            },
+            {
+                "type": "apiKey",
+                "in": "header",
+                "name": "X-API-Key",
+                "description": "An API key of the organization. It opens no operation whose `x-permission` has `person`.",
+            },
+        ]
+
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        return [{"bearer": []}, {"apiKey": []}]

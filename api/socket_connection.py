@@ -35,7 +35,7 @@ from api.socket_codes import (
     TOO_LARGE,
     TOO_MANY,
 )
-from api.socket_door import Credential, Entered, credential_of, enter
+from api.socket_door import Credential, Entered, address_of, credential_of, enter
 from api.socket_limits import ALLOWANCE, CONNECTIONS, PLACES
 from api.socket_watch import WATCH, in_thread
 from auterity.kernel.access import Actor, Permission
@@ -196,7 +196,7 @@ class Connection(AsyncWebsocketConsumer):
         if self.actor is None:
             await self._let_in(credential, self.word(message, "last_seq", self._query.get("last_seq")))
             return
-        entered = await in_thread(enter)(credential, self.scope["path"])
+        entered = await in_thread(enter)(credential, self.scope["path"], address_of(self.scope))
         actor = entered.actor
         if (actor.user_id, actor.organization_id) != (self.actor.user_id, self.actor.organization_id):
             raise Refusal("FORBIDDEN", FORBIDDEN, "A socket stays with the user and the organization that opened it.")
@@ -208,7 +208,7 @@ class Connection(AsyncWebsocketConsumer):
         if credential.way in self.refuses:
             said = f"This socket takes no credentials by {credential.way}."
             raise Refusal("NOT_AUTHENTICATED", NOT_AUTHENTICATED, said)
-        entered = await in_thread(enter)(credential, self.scope["path"])
+        entered = await in_thread(enter)(credential, self.scope["path"], address_of(self.scope))
         if not await PLACES.take(entered.actor.user_id, self._id):
             said = f"Somebody has at most {CONNECTIONS} sockets open at once."
             raise Refusal("RATE_LIMIT_EXCEEDED", TOO_MANY, said, "too_many_connections")

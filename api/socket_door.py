@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from accounts import keys
+from accounts.errors import TokenInvalid
 from accounts.tokens import authenticate_access
+from api.addresses import forwarded
 from api.frames import expiry_of
 from api.socket_tickets import spend
 from auterity.kernel.access import Actor
@@ -17,6 +20,7 @@ Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Callable[[], Awaitable[Any]], Callable[[Any], Awaitable[None]]], Awaitable[None]]
 
 SECRETS = ("token", "ticket")
+KEY_HOURS = 24  # how long a socket stays that was opened by an API key, which need not end
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,9 @@ def credential_of(scope: Scope) -> Credential | None:
     for name, value in scope["headers"]:
         if name == b"authorization" and value[:7].lower() == b"bearer ":
             return Credential("header", value[7:].decode("latin-1").strip())
+    for name, value in scope["headers"]:
+        if name == b"x-api-key":
+            return Credential("header", value.decode("latin-1").strip())
     for each in scope.get("subprotocols", []):
         if each.startswith("bearer."):
             return Credential("subprotocol", each.removeprefix("bearer."))
@@ -67,9 +74,25 @@ def credential_of(scope: Scope) -> Credential | None:
     return Credential("query", given["token"]) if "token" in given else None
 
 
-def enter(credential: Credential, path: str) -> Entered:
-    """Raises `TokenInvalid` or `TokenExpired`. A ticket is used up."""
+def enter(credential: Credential, path: str, address: str = "") -> Entered:
+    """Raises `TokenInvalid`, `TokenExpired` or `ApiKeyNotFromHere`. A ticket is used up.
+
+    An API key opens sockets where it stands in no address, which others may see for longer than a token lives.
+    """
     if credential.way == "ticket":
         actor, until = spend(ticket=credential.secret, path=path)
         return Entered(actor, until)
+    if keys.is_key(credential.secret):
+        if credential.way == "query":
+            raise TokenInvalid("Send an API key in a header or in the first frame.")
+        actor, ends_at = keys.authenticate(credential.secret, address=address)
+        latest = dt.datetime.now(dt.UTC) + dt.timedelta(hours=KEY_HOURS)
+        return Entered(actor, latest if ends_at is None else min(ends_at, latest))
     return Entered(authenticate_access(credential.secret), expiry_of(credential.secret))
+
+
+def address_of(scope: Scope) -> str:
+    """The client's address, also behind proxies of ours; see `api.middleware.client_address`."""
+    peer = str((scope.get("client") or ("",))[0])
+    sent = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    return forwarded(peer, ",".join(sent))

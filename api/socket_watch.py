@@ -18,7 +18,8 @@ from uuid import UUID
 import structlog
 from channels.db import database_sync_to_async
 
-from accounts.events import SessionRevoked
+from accounts import keys
+from accounts.events import ApiKeyEnded, RightsChanged, SessionRevoked
 from accounts.tokens import living, rights_today
 from api.frames import Refusal
 from api.socket_codes import AWAY, FORBIDDEN, GONE, NO_SIGN, NOT_AUTHENTICATED
@@ -84,7 +85,12 @@ class Watch:
         return self._task is None
 
     def _on_login(self, fact: Fact) -> None:
-        self._suspects.add(UUID(fact["session_id"]))
+        if "login_id" in fact:
+            self._suspects.add(UUID(fact["login_id"]))
+        else:
+            about = (UUID(fact["user_id"]), UUID(fact["organization_id"]))
+            actors = [each.actor for each in self._sockets if each.actor is not None]
+            self._suspects |= {_login(each) for each in actors if (each.user_id, each.organization_id) == about}
         if self._woken is not None:
             self._woken.set()
 
@@ -125,18 +131,20 @@ class Watch:
     async def _look_at_logins(self, suspects: set[UUID] | None) -> None:
         by_login: dict[UUID, list[Watched]] = defaultdict(list)
         for socket in self._sockets:
-            if socket.actor is not None and socket.actor.session_id is not None:
-                by_login[socket.actor.session_id].append(socket)
+            if socket.actor is not None:
+                by_login[_login(socket.actor)].append(socket)
         asked = list(by_login if suspects is None else suspects & by_login.keys())
-        alive = await self._in_parts(living, asked)
+        by_key = {each for each in asked if _by_key(by_login[each])}
+        alive = await self._in_parts(living, [each for each in asked if each not in by_key])
+        alive |= await self._in_parts(keys.living, by_key)
         ended = [each for each in asked if each not in alive]
         rights = await self._in_parts(rights_today, ended)
-        for session_id in asked:
-            for socket in by_login[session_id]:
-                if session_id in alive:
-                    self._renew(socket, alive[session_id])
+        for login in asked:
+            for socket in by_login[login]:
+                if login in alive:
+                    self._renew(socket, alive[login])
                 else:
-                    socket.end(_why(socket, rights.get(session_id)))
+                    socket.end(_why(socket, rights.get(login)))
 
     def _renew(self, socket: Watched, actor: Actor) -> None:
         if socket.needs is not None and not actor.may(socket.needs):
@@ -181,7 +189,27 @@ WATCH = Watch()
 
 
 def on_session_revoked(event: SessionRevoked) -> None:
-    LIVE.publish([(LOGINS, {"session_id": str(event.session_id)})])
+    LIVE.publish([(LOGINS, {"login_id": str(event.session_id)})])
+
+
+def on_api_key_ended(event: ApiKeyEnded) -> None:
+    LIVE.publish([(LOGINS, {"login_id": str(event.key_id)})])
+
+
+def on_rights_changed(event: RightsChanged) -> None:
+    """Whoever has another role now is looked at again, in every process."""
+    LIVE.publish([(LOGINS, {"user_id": str(event.user_id), "organization_id": str(event.organization_id)})])
+
+
+def _login(actor: Actor) -> UUID:
+    """What a socket was let in by: a login or an API key. Their ids never meet."""
+    found = actor.session_id or actor.key_id
+    assert found is not None, "nobody comes in without one"  # noqa: S101  For the checker.
+    return found
+
+
+def _by_key(sockets: list[Watched]) -> bool:
+    return any(each.actor is not None and each.actor.key_id is not None for each in sockets)
 
 
 def _why(socket: Watched, rights: frozenset[Permission] | None) -> Refusal:

@@ -26,7 +26,7 @@ from django.http.response import HttpResponseBase
 from accounts.models import normal_email
 from accounts.tokens import signing_key
 from api.problems import RateLimited
-from api.tokens import claims_of
+from api.tokens import caller_of
 from auterity.kernel import buckets
 from auterity.kernel.buckets import Bucket, Taken
 
@@ -38,7 +38,7 @@ FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 class Scope(StrEnum):
     """Whose tokens a request takes. Whoever cannot be told from a good token is told by address."""
 
-    USER = "user"
+    USER = "user"  # each API key counts by itself
     ORGANIZATION = "organization"  # nobody's without a token
     ADDRESS = "address"
     ACCOUNT = "account"  # the account that the body names, else the user; nobody's when there is neither
@@ -160,13 +160,13 @@ def _buckets(limits: Limits, request: HttpRequest) -> Iterator[Bucket]:
 
 
 def _user(limits: Limits, request: HttpRequest) -> list[str]:
-    claims = claims_of(request)
-    return [f"user:{claims.user_id}"] if claims is not None else _address(limits, request)
+    caller = caller_of(request)
+    return [caller.name] if caller is not None else _address(limits, request)
 
 
 def _organization(_limits: Limits, request: HttpRequest) -> list[str]:
-    claims = claims_of(request)
-    return [f"organization:{claims.organization_id}"] if claims is not None else []
+    caller = caller_of(request)
+    return [f"organization:{caller.organization_id}"] if caller is not None else []
 
 
 def _address(_limits: Limits, request: HttpRequest) -> list[str]:
@@ -186,8 +186,8 @@ def _account(limits: Limits, request: HttpRequest) -> list[str]:
     named = _named(limits, request) if request.method not in ("GET", "HEAD", "OPTIONS") else []
     if named:
         return [f"account:{_hidden(each)}" for each in named]
-    claims = claims_of(request)
-    return [f"user:{claims.user_id}"] if claims is not None else []
+    caller = caller_of(request)
+    return [caller.name] if caller is not None else []
 
 
 _WHO: dict[Scope, Callable[[Limits, HttpRequest], list[str]]] = {

@@ -1,28 +1,41 @@
-"""The bearer token of a request, read once: the rate limits ask whose it is, the door whether the login behind it is alive."""
+"""The credential of a request, read once: the rate limits ask whose it is, the door whether what is behind it is alive.
+
+It is a token of a login, or an API key: `Authorization: Bearer` takes both, `X-API-Key` takes a key. The first that is sent
+counts alone: a bad one is not made good by the other.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import tokens
-from accounts.errors import TokenInvalid
+from accounts import keys, tokens
+from accounts.errors import ApiKeyNotFromHere, TokenInvalid
 from accounts.tokens import Claims, TokenKind
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import DomainError
 
 MOST_ENDED = 10_000
+MOST_KEYS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose tokens of the rate limits a request takes, as told without a database."""
+
+    name: str
+    organization_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
     """A token and what it says, or why it is no good. Without a database: a login that was ended still has claims here."""
 
-    token: str
+    token: str = field(repr=False)
     claims: Claims | None
     problem: DomainError | None = None
 
@@ -30,6 +43,11 @@ class Bearer:
     def claimed(self) -> Claims | None:
         """What it says, unless this process saw that the login behind it has ended."""
         return self.claims if self.claims is not None and self.claims.session_id not in _ENDED else None
+
+    @property
+    def caller(self) -> Caller | None:
+        claims = self.claimed
+        return None if claims is None else Caller(f"user:{claims.user_id}", claims.organization_id)
 
     def actor(self) -> Actor:
         """The person behind it, with today's rights. Raises `TokenInvalid` or `TokenExpired`. One query."""
@@ -47,13 +65,40 @@ class Bearer:
         return actor
 
 
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An API key. Who sends one that this process has not seen to be good is counted by address, so that guesses are."""
+
+    token: str = field(repr=False)
+    address: str
+    claimed: None = None
+
+    @property
+    def caller(self) -> Caller | None:
+        return _GOOD_KEYS.get(keys.digest_of(self.token))
+
+    def actor(self) -> Actor:
+        """In whose name it acts, with today's rights. Raises `TokenInvalid` or `ApiKeyNotFromHere`. One query."""
+        digest = keys.digest_of(self.token)
+        try:
+            actor, _ = keys.authenticate(self.token, address=self.address)
+        except (TokenInvalid, ApiKeyNotFromHere):
+            _GOOD_KEYS.pop(digest, None)
+            raise
+        _GOOD_KEYS[digest] = Caller(f"key:{actor.key_id}", actor.organization_id)
+        if len(_GOOD_KEYS) > MOST_KEYS:
+            _GOOD_KEYS.popitem(last=False)
+        return actor
+
+
 # Logins that were found to have ended. Whoever goes on sending such a token uses up their own address's tokens, not the person's.
 _ENDED: OrderedDict[UUID, None] = OrderedDict()
+_GOOD_KEYS: OrderedDict[str, Caller] = OrderedDict()  # by digest
 
 
-def bearer_of(request: HttpRequest) -> Bearer | None:
-    """The token of `Authorization: Bearer`, or None where there is none."""
-    found: Bearer | None
+def bearer_of(request: HttpRequest) -> Bearer | Key | None:
+    """The credential of `Authorization: Bearer` or `X-API-Key`, or None where there is none."""
+    found: Bearer | Key | None
     try:
         found = request._bearer  # type: ignore[attr-defined]
     except AttributeError:
@@ -62,17 +107,27 @@ def bearer_of(request: HttpRequest) -> Bearer | None:
 
 
 def claims_of(request: HttpRequest) -> Claims | None:
-    """Whose request this says to be, by a genuine token. Whether the login is alive is not asked."""
+    """Whose request this says to be, by a genuine token. Whether the login is alive is not asked. A key has no claims."""
     bearer = bearer_of(request)
     return bearer.claimed if bearer is not None else None
 
 
-def _read(request: HttpRequest) -> Bearer | None:
+def caller_of(request: HttpRequest) -> Caller | None:
+    """Whose request this is for the rate limits, where that can be told from a genuine token or a known key."""
+    bearer = bearer_of(request)
+    return bearer.caller if bearer is not None else None
+
+
+def _read(request: HttpRequest) -> Bearer | Key | None:
+    address = request.META.get("REMOTE_ADDR", "")
     scheme, _, sent = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     token = sent.strip()
-    if scheme.lower() != "bearer" or not token:
-        return None
-    try:
-        return Bearer(token, tokens.read(token, TokenKind.ACCESS))
-    except DomainError as error:
-        return Bearer(token, None, error)
+    if scheme.lower() == "bearer" and token:
+        if keys.is_key(token):
+            return Key(token, address)
+        try:
+            return Bearer(token, tokens.read(token, TokenKind.ACCESS))
+        except DomainError as error:
+            return Bearer(token, None, error)
+    key = request.META.get("HTTP_X_API_KEY", "").strip()
+    return Key(key, address) if key else None

@@ -214,10 +214,11 @@ def on_token_reused(fact: TokenReused) -> None:
 
 def on_rights_changed(fact: RightsChanged) -> None:
     rows = Membership.objects.filter(user_id=fact.user_id, organization_id=fact.organization_id)
-    found = rows.values_list("role", "organization__name").first()
+    found = rows.values_list("role", "custom_role__name", "organization__name").first()
     if found is None:
         return
-    role, organization = found
+    built_in, custom, organization = found
+    role = custom or built_in
     notify(
         organization_id=fact.organization_id,
         user_ids=[fact.user_id],

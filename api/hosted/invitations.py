@@ -62,7 +62,7 @@ class InvitationPage(HostedPage):
         more = "".join(f"\n{message}" for message in told.values())
         about = {
             "title": f"Join {invited.organization}",
-            "message": f"You are invited to join {invited.organization} as {invited.role.value}, with the address "
+            "message": f"You are invited to join {invited.organization} as {invited.role}, with the address "
             f"{invited.email}.\nGive your names and choose a password. If this address has an account already, its password "
             f"is enough.{more}",
             "fields": fields,

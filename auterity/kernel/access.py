@@ -98,6 +98,12 @@ class Actor:
     permissions: frozenset[Permission]
     email: str = ""
     session_id: UUID | None = field(default=None, compare=False)
+    custom_role: str = ""  # the name of a role that the organization made itself; `role` is its rank then
+    key_id: UUID | None = field(default=None, compare=False)  # the API key that stands for a login
+
+    @property
+    def role_name(self) -> str:
+        return self.custom_role or self.role.value
 
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
@@ -107,6 +113,12 @@ def require(actor: Actor, permission: Permission) -> None:
     """Raise `PermissionDenied` unless the actor holds the permission."""
     if not actor.may(permission):
         raise PermissionDenied(
-            f"This needs the permission {permission.value}; your role {actor.role.value} does not have it.",
+            f"This needs the permission {permission.value}; your role {actor.role_name} does not have it.",
             required=permission.value,
         )
+
+
+def require_person(actor: Actor) -> None:
+    """Raise `PermissionDenied` where an API key stands for a login: some things only somebody who logged in may do."""
+    if actor.key_id is not None:
+        raise PermissionDenied("An API key cannot do this. Log in as a person.")

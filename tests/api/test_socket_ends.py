@@ -13,7 +13,7 @@ import uvicorn
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts import members, services, tokens
+from accounts import members, rights, services
 from accounts.models import Organization, User
 from api import socket_watch
 from api.auterity.consumers import ExecutionConsumer
@@ -95,8 +95,8 @@ def test_a_role_without_the_right_is_4403(
 ) -> None:
     with server.socket(path, header=viewer.tokens.access_token) as socket:
         joined(socket)
-        rights = {**tokens.ROLE_PERMISSIONS, Role.VIEWER: frozenset()}
-        monkeypatch.setattr(tokens, "ROLE_PERMISSIONS", rights)
+        without = {**rights.ROLE_PERMISSIONS, Role.VIEWER: frozenset()}
+        monkeypatch.setattr(rights, "ROLE_PERMISSIONS", without)
         refused(socket, "FORBIDDEN", 4403)
 
 

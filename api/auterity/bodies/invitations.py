@@ -20,6 +20,7 @@ class InvitationCreate(BaseModel):
 
     email: str
     role: Annotated[str, Field(description="viewer, member (or user), manager or admin; none above your own.")] = "user"
+    role_id: Annotated[UUID | None, Field(description="A role of the organization's own, in place of `role`.")] = None
 
 
 class InvitationBody(BaseModel):
@@ -28,6 +29,7 @@ class InvitationBody(BaseModel):
     id: UUID
     email: str
     role: str
+    role_id: Annotated[UUID | None, Field(description="Of a role that the organization made itself.")]
     status: InvitationStatus
     invited_by: Annotated[str | None, Field(description="Whose address invited; null once that account is gone.")]
     created_at: Moment

@@ -20,6 +20,8 @@ class MemberBody(BaseModel):
     last_name: str
     role: str
     roles: list[str]
+    role_id: Annotated[UUID | None, Field(description="Of a role that the organization made itself.")]
+    is_service: Annotated[bool, Field(description="A service account, which acts by API keys.")]
     is_active: bool
     created_at: Moment
 
@@ -51,6 +53,7 @@ class MemberAdd(BaseModel):
     first_name: str
     last_name: str
     roles: Annotated[list[str] | None, Field(description="The highest counts; `user` is an ordinary member.")] = None
+    role_id: Annotated[UUID | None, Field(description="A role of the organization's own, in place of `roles`.")] = None
 
 
 class MemberUpdate(BaseModel):
@@ -59,4 +62,5 @@ class MemberUpdate(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"is_active": False}})
 
     roles: Annotated[list[str] | None, Field(description="The highest counts.")] = None
+    role_id: Annotated[UUID | None, Field(description="A role of the organization's own, in place of `roles`.")] = None
     is_active: bool | None = None

@@ -9,7 +9,7 @@ from accounts.selectors import Profile
 from api.auterity.bodies import auth as bodies
 from api.auterity.dialect import AuterityView
 from api.base import Answer, Call, operation
-from api.needs import OPEN, SIGNED_IN
+from api.needs import OPEN, PERSON, SIGNED_IN
 from auterity.kernel.access import Role, shown_roles
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
@@ -117,7 +117,7 @@ class RefreshView(AuterityView):
 
 class LogoutView(AuterityView):
     @operation(
-        needs=SIGNED_IN,
+        needs=PERSON,
         id="auth_logout",
         summary="Log out",
         body=bodies.Logout,
@@ -132,7 +132,7 @@ class LogoutView(AuterityView):
 
 class CrossSystemTokenView(AuterityView):
     @operation(
-        needs=SIGNED_IN,
+        needs=PERSON,
         summary="A token for another system",
         id="auth_cross_system_token",
         body=bodies.CrossSystem,
@@ -172,6 +172,6 @@ def _user(profile: Profile) -> dict[str, Any]:
         "organization_id": profile.organization.id,
         "is_active": user.is_active,
         "created_at": user.created_at,
-        "role": profile.role.value,
+        "role": profile.role_name or profile.role.value,
         "roles": profile.roles,
     }

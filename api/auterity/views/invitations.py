@@ -28,13 +28,21 @@ class InvitationsView(AuterityView):
         summary="Invite somebody",
         body=bodies.InvitationCreate,
         answers={201: bodies.InvitationBody},
-        raises=[*INVITING, InvalidInput, errors.MemberExists, errors.InvitationPending, errors.QuotaExceeded],
+        raises=[
+            *INVITING,
+            InvalidInput,
+            errors.MemberExists,
+            errors.RoleNotFound,
+            errors.InvitationPending,
+            errors.QuotaExceeded,
+        ],
         creates=True,
     )
     def post(self, call: Call[bodies.InvitationCreate]) -> Answer:
         """Needs member:invite. A mail with a link that works once goes out; it is open for seven days."""
         role = inputs.role([call.body.role], "role")
-        return Answer(_body(invitations.invite(actor=call.actor, email=call.body.email, role=role)), 201)
+        made = invitations.invite(actor=call.actor, email=call.body.email, role=role, custom_role_id=call.body.role_id)
+        return Answer(_body(made), 201)
 
     @operation(
         needs=Permission.MEMBER_INVITE,
@@ -118,7 +126,8 @@ def _body(row: Invitation) -> bodies.InvitationBody:
     return bodies.InvitationBody(
         id=row.pk,
         email=row.email,
-        role=row.role,
+        role=invitations.role_name_of(row),
+        role_id=row.custom_role_id,
         status=cast("bodies.InvitationStatus", invitations.status_of(row, timezone.now())),
         invited_by=row.invited_by.email if row.invited_by is not None else None,
         created_at=row.created_at,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from accounts import inputs, members, selectors
-from accounts.errors import EmailTaken, LastAdmin, MemberNotFound, NotAuthenticated, QuotaExceeded
+from accounts.errors import EmailTaken, LastAdmin, MemberNotFound, NotAuthenticated, QuotaExceeded, RoleNotFound
 from accounts.models import Membership
 from api.auterity.bodies import members as bodies
 from api.auterity.dialect import AuterityView
@@ -39,7 +39,7 @@ class MembersView(AuterityView):
         summary="Add a person with a password",
         body=bodies.MemberAdd,
         answers={201: bodies.MemberBody},
-        raises=[NotAuthenticated, PermissionDenied, InvalidInput, EmailTaken, QuotaExceeded],
+        raises=[NotAuthenticated, PermissionDenied, InvalidInput, EmailTaken, RoleNotFound, QuotaExceeded],
         creates=True,
     )
     def post(self, call: Call[bodies.MemberAdd]) -> Answer:
@@ -52,6 +52,7 @@ class MembersView(AuterityView):
             first_name=call.body.first_name,
             last_name=call.body.last_name,
             role=Role.MEMBER if call.body.roles is None else inputs.role(call.body.roles),
+            custom_role_id=call.body.role_id,
         )
         return Answer(member_body(member), 201)
 
@@ -74,7 +75,7 @@ class MemberView(AuterityView):
         summary="Change a member's role, or switch them off or on",
         body=bodies.MemberUpdate,
         answers={200: bodies.MemberBody},
-        raises=[*CHANGING, InvalidInput, QuotaExceeded],
+        raises=[*CHANGING, InvalidInput, RoleNotFound, QuotaExceeded],
     )
     def put(self, call: Call[bodies.MemberUpdate], user_id: UUID) -> Answer:
         """Ends the member's logins in this organization at once. An organization keeps at least one active admin."""
@@ -82,6 +83,7 @@ class MemberView(AuterityView):
             actor=call.actor,
             user_id=user_id,
             role=None if call.body.roles is None else inputs.role(call.body.roles),
+            custom_role_id=call.body.role_id,
             is_active=call.body.is_active,
         )
         return Answer(member_body(member))
@@ -101,13 +103,16 @@ class MemberView(AuterityView):
 
 def member_body(row: Membership) -> bodies.MemberBody:
     role = Role(row.role)
+    custom = row.custom_role
     return bodies.MemberBody(
         id=row.user_id,
         email=row.user.email,
         first_name=row.user.first_name,
         last_name=row.user.last_name,
-        role=role.value,
-        roles=shown_roles(role),
+        role=role.value if custom is None else custom.name,
+        roles=shown_roles(role) if custom is None else [custom.name],
+        role_id=row.custom_role_id,
+        is_service=row.user.is_service,
         is_active=row.is_active and row.user.is_active,
         created_at=row.created_at,
     )

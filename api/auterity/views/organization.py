@@ -11,7 +11,7 @@ from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut
 from api.auterity.views.auth import NO_STORE, tokens_body
 from api.base import Answer, Call, operation
-from api.needs import SIGNED_IN
+from api.needs import PERSON, SIGNED_IN
 from auterity.kernel.access import Permission, Role, shown_roles
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
@@ -62,7 +62,7 @@ class CurrentOrganizationView(AuterityView):
 
 class SwitchOrganizationView(AuterityView):
     @operation(
-        needs=SIGNED_IN,
+        needs=PERSON,
         id="auth_switch_organization",
         summary="Log in to another organization of yours",
         body=bodies.SwitchOrganization,
@@ -95,6 +95,8 @@ def _about(row: Organization) -> dict[str, object]:
 
 def _own(row: Membership, current: bool) -> bodies.OwnOrganization:
     role = Role(row.role)
+    custom = row.custom_role
+    name, roles = (role.value, shown_roles(role)) if custom is None else (custom.name, [custom.name])
     return bodies.OwnOrganization.model_validate(
-        {**_about(row.organization), "role": role.value, "roles": shown_roles(role), "current": current}
+        {**_about(row.organization), "role": name, "roles": roles, "current": current}
     )

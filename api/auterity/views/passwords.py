@@ -9,13 +9,13 @@ from api.auterity.bodies import passwords as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.views.auth import NO_STORE, tokens_body
 from api.base import Answer, Call, operation
-from api.needs import OPEN, SIGNED_IN
+from api.needs import OPEN, PERSON
 from auterity.kernel.errors import InvalidInput
 
 
 class ChangePasswordView(AuterityView):
     @operation(
-        needs=SIGNED_IN,
+        needs=PERSON,
         id="auth_change_password",
         summary="Change your password",
         body=bodies.ChangePassword,
@@ -90,7 +90,7 @@ class VerifyEmailView(AuterityView):
 
 class SendVerificationView(AuterityView):
     @operation(
-        needs=SIGNED_IN,
+        needs=PERSON,
         id="auth_send_verification",
         summary="Have the link for confirming your address mailed again",
         body=bodies.SendVerification,

@@ -16,6 +16,7 @@ from api.auterity.bodies import second_factors as bodies
 from api.auterity.dialect import AUTERITY, AuterityView
 from api.auterity.views.auth import NO_STORE, tokens_body
 from api.base import Answer, Call, operation
+from api.needs import OPEN, PERSON
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import InvalidInput
 
@@ -27,6 +28,7 @@ class FinishLoginView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         id="auth_mfa",
         summary="Finish a login with a second factor",
         body=bodies.FinishLogin,
@@ -48,6 +50,7 @@ class SendLoginCodeView(AuterityView):
     public = True
 
     @operation(
+        needs=OPEN,
         id="auth_mfa_send_code",
         summary="Have a code for a login mailed",
         body=bodies.SendLoginCode,
@@ -61,6 +64,7 @@ class SendLoginCodeView(AuterityView):
 
 class SecondFactorsView(AuterityView):
     @operation(
+        needs=PERSON,
         id="auth_second_factors",
         summary="Your second factors",
         answers={200: bodies.SecondFactorsBody},
@@ -84,6 +88,7 @@ class SecondFactorsView(AuterityView):
 
 class TotpView(AuterityView):
     @operation(
+        needs=PERSON,
         id="auth_totp_begin",
         summary="Begin to set up an authenticator app",
         body=bodies.TotpBegin,
@@ -116,6 +121,7 @@ class TotpView(AuterityView):
 
 class TotpConfirmView(AuterityView):
     @operation(
+        needs=PERSON,
         id="auth_totp_confirm",
         summary="Turn an authenticator app on",
         body=bodies.TotpConfirm,
@@ -135,6 +141,7 @@ class TotpConfirmView(AuterityView):
 
 class TotpDisableView(AuterityView):
     @operation(
+        needs=PERSON,
         id="auth_totp_disable",
         summary="Give up the authenticator app",
         body=bodies.TotpDisable,
@@ -149,6 +156,7 @@ class TotpDisableView(AuterityView):
 
 class BackupCodesView(AuterityView):
     @operation(
+        needs=PERSON,
         id="auth_backup_codes",
         summary="Make ten new backup codes",
         body=bodies.BackupCodesBegin,
@@ -164,6 +172,7 @@ class BackupCodesView(AuterityView):
 
 class StepUpView(AuterityView):
     @operation(
+        needs=PERSON,
         id="auth_step_up",
         summary="Prove yourself anew",
         body=bodies.StepUp,
@@ -177,6 +186,7 @@ class StepUpView(AuterityView):
 
 class StepUpCodeView(AuterityView):
     @operation(
+        needs=PERSON,
         id="auth_step_up_send_code",
         summary="Have a code for proving yourself mailed",
         body=bodies.BackupCodesBegin,

@@ -8,13 +8,13 @@ from api.auterity.bodies import tickets as bodies
 from api.auterity.dialect import AuterityView
 from api.base import Answer, Call, operation
 from api.frames import expiry_of
-from api.needs import SIGNED_IN
+from api.needs import PERSON
 from auterity.kernel.errors import InvalidInput
 
 
 class TicketsView(AuterityView):
     @operation(
-        needs=SIGNED_IN,
+        needs=PERSON,
         summary="Get a ticket for a socket",
         body=bodies.TicketWish,
         answers={201: bodies.TicketBody},
