@@ -74,7 +74,9 @@ TABLES: tuple[Table, ...] = (
         why="A person may belong to several organizations; see `erasing.people`.",
     ),
     Table("accounts.Membership", people=(own(),)),
-    Table("accounts.Session", people=(own(),)),
+    Table("accounts.CustomRole", people=made_by("made_by")),
+    Table("accounts.ApiKey", people=(own(), Person("made_by")), hidden=("digest",)),
+    Table("accounts.Session", people=(own(),), hidden=("fingerprint",)),
     Table("accounts.RefreshToken", "session__organization", (Person("session__user", goes=True),)),
     Table(
         "accounts.Invitation",

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.utils import timezone
 
+from accounts import rights
 from accounts.models import Membership
 from artefacts import selectors as artefacts
 from artefacts.errors import FileNotFound
 from artefacts.models import Artefact
-from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Permission, Role, require
+from auterity.kernel.access import Actor, Permission, require
 from privacy import services
 from privacy.errors import ErasureNotFound, ExportNotFound
 from privacy.models import DataExport, Erasure, ExportStatus, Subject
@@ -60,11 +61,12 @@ def erasure_of(*, actor: Actor) -> Erasure:
 
 def _may(export: DataExport, user_id: UUID) -> bool:
     """As of now: rights may have gone since the link was made."""
-    member = Membership.objects.filter(
+    members = Membership.objects.select_related("custom_role")
+    member = members.filter(
         organization_id=export.organization_id, user_id=user_id, is_active=True, user__is_active=True
     ).first()
     if member is None:
         return False
     if export.subject == Subject.PERSON:
         return export.user_id == user_id
-    return Permission.ORGANIZATION_MANAGE in ROLE_PERMISSIONS[Role(member.role)]
+    return Permission.ORGANIZATION_MANAGE in rights.held_by(member)

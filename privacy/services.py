@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.errors import LastAdmin
 from accounts.members import lock_organization
 from accounts.models import Membership, User
-from auterity.kernel.access import Actor, Permission, Role, require
+from auterity.kernel.access import Actor, Permission, Role, require, require_person
 from privacy import erasing
 from privacy.errors import ErasureNotFound, ExportUnderWay
 from privacy.models import DataExport, Erasure, ExportStatus, Subject
@@ -22,12 +22,13 @@ _SALT = "privacy.export"
 
 
 def ask_for_export(*, actor: Actor, subject: Subject) -> DataExport:
-    """A copy of what is kept about the actor, or about the organization (needs organization:manage).
+    """A copy of what is kept about the actor, or about the organization (needs organization:manage). Only people ask.
 
     Raises `ExportUnderWay` while an earlier one is being made, and `PermissionDenied`.
     """
     if subject == Subject.ORGANIZATION:
         require(actor, Permission.ORGANIZATION_MANAGE)
+    require_person(actor)
     row = DataExport(
         organization_id=actor.organization_id, subject=subject, user_id=actor.user_id, due_at=timezone.now()
     )
@@ -68,7 +69,7 @@ def erase_person(*, user_id: UUID, requested_by: UUID | None = None, now: dt.dat
     for organization_id in sorted(_organizations_of(user_id)):
         lock_organization(organization_id)
         others = Membership.objects.filter(organization_id=organization_id, is_active=True, user__is_active=True)
-        others = others.exclude(user_id=user_id)
+        others = others.filter(user__is_service=False).exclude(user_id=user_id)
         if not others.exists():
             _store(Subject.ORGANIZATION, organization_id, requested_by, due_at=moment)
         elif not others.filter(role=Role.ADMIN.value).exists():
@@ -85,6 +86,7 @@ def erase_organization(*, actor: Actor, now: dt.datetime | None = None) -> Erasu
     Needs organization:manage. Until then everything goes on, and any admin may call it off.
     """
     require(actor, Permission.ORGANIZATION_MANAGE)
+    require_person(actor)
     return erase_organization_by_operator(
         organization_id=actor.organization_id, requested_by=actor.user_id, now=now, grace=settings.PRIVACY["grace"]
     )
@@ -106,6 +108,7 @@ def erase_organization_by_operator(
 def keep_organization(*, actor: Actor) -> Erasure:
     """Call the erasure off, unless it has begun. Raises `ErasureNotFound`."""
     require(actor, Permission.ORGANIZATION_MANAGE)
+    require_person(actor)
     return call_off(subject_id=actor.organization_id)
 
 

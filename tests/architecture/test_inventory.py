@@ -13,7 +13,7 @@ from privacy.inventory import TABLES, Table, by_label, children_first
 from tests.architecture.source import APPS
 
 EVERY_MODEL = [model for app in (*APPS, "api") for model in apps.get_app_config(app).get_models()]
-_SECRET = re.compile(r"hash|digest|sealed|password|secret|wrapped|fingerprint|storage_key|token_version")
+_SECRET = re.compile(r"hash|digest|sealed|password$|secret|wrapped|fingerprint|storage_key|token_version")
 _ADDRESS = re.compile(r"e?mail$|recipients?$|people$|released_by$")
 
 

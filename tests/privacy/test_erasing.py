@@ -61,7 +61,7 @@ def test_an_organization_without_anybody_else_goes_with_the_person(room: Room) -
 
 
 def test_erasing_wants_a_login_of_just_now(room: Room) -> None:
-    Session.objects.update(created_at=timezone.now() - dt.timedelta(minutes=11))
+    Session.objects.update(fresh_at=timezone.now() - dt.timedelta(minutes=11))
     for person, path in ((room.bob, "/api/account"), (room.ann, "/api/organization")):
         assert person.api.delete(path).status_code == 403
     assert not Erasure.objects.exists()

@@ -149,3 +149,13 @@ def test_two_workers_make_it_once(ann: Person) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(work, range(4))) == 1
     assert DataExport.unscoped.get().attempts == 1
+
+
+def test_an_api_key_is_no_person(room: Room) -> None:
+    made_key = room.ann.api.made("/api/organization/api-keys", {"name": "All", "scopes": ["organization:manage"]})
+    key = Api(made_key["key"])
+    for path in ("/api/account/export", "/api/organization/export"):
+        assert key.post(path).status_code == 403, path
+    for path in ("/api/account", "/api/organization"):
+        assert key.delete(path).status_code == 403, path
+    assert not DataExport.unscoped.exists()
