@@ -49,6 +49,7 @@ from accounts.models import Membership, Session, User
 from accounts.pairs import TokenPair, pair_of
 from accounts.policies import Rules
 from accounts.risk import Assessment
+from audit import trail
 from auterity.kernel.access import Actor, Role
 from auterity.kernel.events import publish
 
@@ -104,7 +105,8 @@ def by_password(
     own = known.methods(user.pk) if totp_code or backup_code else []
     for factor, code in ((Factor.TOTP, totp_code), (Factor.BACKUP_CODE, backup_code)):
         if code and factor in own and len(given) == 1:
-            _prove(user, factor, code, client=client, now=now)
+            here = organization_id or sessions.membership_of(user).organization_id
+            _prove(user, factor, code, client=client, organization_id=here, now=now)
             given.add(factor)
     return open_login(user, client=client, factors=given, judged=judged, organization_id=organization_id, now=now)
 
@@ -127,7 +129,7 @@ def finish(*, mfa_token: str, method: str, code: str, client: Client, now: datet
     except TooManyGuesses:
         raise MfaAttempts(retry_after=0) from None
     try:
-        _prove(pending.user, factor, code, client=client, now=now)
+        _prove(pending.user, factor, code, client=client, organization_id=pending.organization_id, now=now)
     except MfaInvalid:
         guesses.failed(held)
         if guesses.failures(guesses.ONE_LOGIN, pending.token_id, now=now) >= guesses.ONE_LOGIN.tries:
@@ -167,6 +169,13 @@ def step_up(*, actor: Actor, factors: Collection[Factor], now: datetime | None =
         session.factors = sorted({*session.factors, *factors})
         session.fresh_at = now
         session.save(update_fields=["factors", "fresh_at"])
+        trail.record(
+            "auth.step_up",
+            "step up",
+            organization_id=actor.organization_id,
+            actor=actor,
+            details={"factors": sorted(factors)},
+        )
         publish(SteppedUp(session.pk, actor.user_id, actor.organization_id, tuple(sorted(factors))))
     return now + sessions.FRESH
 
@@ -255,11 +264,19 @@ def session_of(actor: Actor, *, lock: bool = False) -> Session:
 # -- inside --------------------------------------------------------------------------------------------------------------
 
 
-def _prove(user: User, factor: Factor, code: str, *, client: Client, now: datetime) -> None:
+def _prove(
+    user: User, factor: Factor, code: str, *, client: Client, organization_id: UUID | None, now: datetime
+) -> None:
     try:
         second_factors.prove(user, factor, code, now=now)
     except (MfaInvalid, MfaAttempts):
-        attempts.record(LoginOutcome.FAILED, client=client, factors=[Factor.PASSWORD, factor], user_id=user.pk)
+        attempts.record(
+            LoginOutcome.FAILED,
+            client=client,
+            factors=[Factor.PASSWORD, factor],
+            user_id=user.pk,
+            organization_id=organization_id,
+        )
         raise
 
 

@@ -20,6 +20,7 @@ from accounts import sessions
 from accounts.errors import AddressNotAllowed
 from accounts.events import PoliciesChanged
 from accounts.models import Membership, OrganizationPolicies, Session
+from audit import trail
 from auterity.kernel.access import Actor, Permission, Role, require
 from auterity.kernel.errors import FieldProblem, InvalidInput
 from auterity.kernel.events import publish
@@ -266,6 +267,17 @@ def change(*, actor: Actor, changes: Mapping[str, Any], address: str = "") -> li
             row.updated_by_id = actor.user_id
             row.save()
             _end_what_is_not_allowed(actor, before, after, now=now)
+            trail.record(
+                "policy.changed",
+                "change",
+                organization_id=actor.organization_id,
+                actor=actor,
+                severity="high",
+                resource_type="policies",
+                resource_id=row.version,
+                details={"policies": changed},
+                address=address,
+            )
             publish(PoliciesChanged(actor.organization_id, actor.user_id, changed))
     return shown(actor.organization_id)
 
@@ -317,8 +329,10 @@ def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rules(chosen: Mapping[str, Any]) -> Rules:
-    known = {name: value for name, value in chosen.items() if name in KEYS}
-    return Rules(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items() if name in KEYS
+    }
+    return Rules(**given)
 
 
 def _plain(value: Any) -> Any:
@@ -336,8 +350,11 @@ def _end_what_is_not_allowed(actor: Actor, before: Rules, after: Rules, *, now: 
     roles = dict(Membership.objects.filter(organization_id=actor.organization_id).values_list("user_id", "role"))
     ending = [
         each.pk
-        for each in alive.exclude(pk=actor.session_id).only("id", "user_id", "address", "factors")
-        if not allows(after, each.address)
-        or (roles.get(each.user_id) in stricter and not sessions.of_two_factors(each))
+        for each in alive.only("id", "user_id", "address", "factors")
+        if each.pk != actor.session_id and _is_shut_out(each, after, one_factor=roles.get(each.user_id) not in stricter)
     ]
     sessions.revoke(Session.objects.filter(pk__in=ending), reason="the organization's policy changed", now=now)
+
+
+def _is_shut_out(session: Session, rules: Rules, *, one_factor: bool) -> bool:
+    return not allows(rules, session.address) or not (one_factor or sessions.of_two_factors(session))
