@@ -77,14 +77,3 @@ def seconds_left(request: Request) -> int:
     """How long the access token that came is good for."""
     bearer = bearer_of(request._request)
     return 0 if bearer is None else tokens.seconds_left(bearer.token)
-
-
-def client(request: Request, dialect: Dialect, *, remember: bool = False) -> Client:
-    """Who asks to be let in by a dialect's door."""
-    return Client(
-        dialect=dialect.name,
-        access_seconds=dialect.access_seconds,
-        address=address(request),
-        user_agent=user_agent(request),
-        remember=remember,
-    )
