@@ -75,6 +75,8 @@ class Key:
     token: str = field(repr=False)
     address: str
     claimed: None = None
+    claims: None = None
+    by_cookie: bool = False
 
     @property
     def caller(self) -> Caller | None:

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0004_second_factors_and_policies")]
+    dependencies = [("accounts", "0005_roles_and_keys")]
 
     operations = [
         migrations.AddField(
