@@ -43,7 +43,8 @@ def detect(*, now: dt.datetime | None = None) -> int:
 
 def _read(detector: Detector, now: dt.datetime) -> list[Seen]:
     since = now - dt.timedelta(seconds=detector.window_seconds)
-    rows = anywhere(Wanted(since=since, until=now)).filter(event_type__in=detector.types).order_by("-id")
+    until = now + dt.timedelta(milliseconds=1)  # What was recorded in this very millisecond belongs to it.
+    rows = anywhere(Wanted(since=since, until=until)).filter(event_type__in=detector.types).order_by("-id")
     names = ("id", "chain", "event_type", "created_at", "user_id", "address", "user_agent", "path", "details")
     return [
         Seen(

@@ -16,7 +16,8 @@ IncidentKind = Literal[
     "unauthorized_access", "data_leak", "malware", "phishing", "credential_clone", "policy_violation", "availability", "other"
 ]  # fmt: skip
 ThreatKind = Literal[
-    "brute_force", "credential_stuffing", "impossible_velocity", "token_replay", "rate_abuse", "injection_probe", "privilege_probe"
+    "brute_force", "credential_stuffing", "impossible_velocity", "token_replay", "rate_abuse", "injection_probe",
+    "privilege_probe",
 ]  # fmt: skip
 
 
