@@ -99,6 +99,13 @@ TABLES: tuple[Table, ...] = (
     Table("accounts.UsageReservation"),
     Table("accounts.UsageDay"),
     Table("accounts.QuotaWarning"),
+    Table(
+        "audit.AuditEvent",
+        people=(Person("user_id", whole=True),),
+        stays=True,
+        why="Nothing changes a chained trail; of an erased organization it is pruned, of a person it ends with its time.",
+    ),
+    Table("audit.AuditChain", "", stays=True, why="A number and a hash of each chain."),
     Table("vault.DataKey", hidden=("wrapped", "server_key")),
     # -- the outside world --
     Table("integrations.MessageTemplate"),
