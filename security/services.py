@@ -205,7 +205,7 @@ def _open(
     IncidentEntry(
         organization_id=organization_id,
         incident=incident,
-        actor=reporter.email if reporter else f"Auterity ({source.value})",
+        user=reporter,
         action="opened",
         note=f"Reported as {report.severity}.",
         at=now,
