@@ -8,6 +8,7 @@ from functools import partial
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Organization
@@ -21,6 +22,7 @@ from security.services import Affected, Report
 
 OPENS_AN_INCIDENT = 80  # the score from which on somebody should look
 MOST_READ = 200_000
+KEPT = dt.timedelta(days=180)
 
 
 def detect(*, now: dt.datetime | None = None) -> int:
@@ -36,6 +38,12 @@ def detect(*, now: dt.datetime | None = None) -> int:
         known = Threat.unscoped.filter(type=detector.name, last_seen_at__lt=over)
         known.exclude(status=ThreatStatus.EXPIRED).update(status=ThreatStatus.EXPIRED, updated_at=moment)
     return count
+
+
+def forgotten(organization_id: UUID, now: dt.datetime) -> QuerySet[Threat]:
+    """Those that nobody needs any more. What they were made of is in the trail as long as its policy keeps it."""
+    rows: QuerySet[Threat] = Threat.objects.of(organization_id)
+    return rows.filter(status=ThreatStatus.EXPIRED, last_seen_at__lt=now - KEPT)
 
 
 # -- inside --------------------------------------------------------------------------------------------------------------

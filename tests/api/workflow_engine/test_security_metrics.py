@@ -136,6 +136,23 @@ def test_incidents_are_filtered_sorted_and_paged(ann: Person) -> None:
     refused(ann.api.get(f"{BASE}/incidents?sort=password"), 400, "ERR_400_VALIDATION")
 
 
+def test_an_incident_is_worked_on_until_it_is_resolved(ann: Person, member: Person, otto: Person) -> None:
+    made = data_of(member.api.post(f"{BASE}/incidents", REPORT), 201)
+    path = f"/api/security/incidents/{made['id']}"
+    assert member.api.patch(path, {"status": "resolved"}).status_code == 403
+    assert otto.api.patch(path, {"status": "resolved"}).status_code == 404
+    assert ann.api.patch(path, {"assigned_to": str(otto.actor.user_id)}).status_code == 400
+    assert ann.api.patch(path, {"assigned_to": str(member.actor.user_id), "status": "investigating"}).status_code == 200
+    done = ann.api.patch(path, {"status": "resolved", "note": "It was a test."}).json()
+    assert (done["status"], done["assigned_to"]) == ("resolved", str(member.actor.user_id))
+    (found,) = data_of(ann.api.get(f"{BASE}/incidents"))
+    assert [each["action"] for each in found["timeline"]] == ["opened", "investigating assigned", "resolved"]
+    assert found["timeline"][-1]["note"] == "It was a test."
+    assert found["resolved_at"]
+    figures = data_of(ann.api.get(f"{BASE}/dashboard"))["incidents"]
+    assert (figures["open"], figures["mean_hours_to_resolve"]) == (0, 0.0)
+
+
 # -- threats -------------------------------------------------------------------------------------------------------------
 
 
