@@ -6,9 +6,12 @@ import datetime as dt
 import hashlib
 import secrets
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tests.api.people import PASSWORD, Api, Person, colleague, founder
+if TYPE_CHECKING:
+    from tests.api.people import Api, Person
+
+PASSWORD = "correct horse 9"
 
 MEMBERS = "/api/organizations/current"
 CHAIN = {
@@ -43,6 +46,7 @@ class Estate:
 def estate(name: str, *, roles: bool = False) -> Estate:
     """`roles`: with somebody of each built-in role."""
     from auterity.kernel.access import Role
+    from tests.api.people import colleague, founder
 
     marker = f"zebra-{secrets.token_hex(6)}"
     owner = founder(f"{name}-{marker}@example.com", f"{marker} Motors")
@@ -190,6 +194,3 @@ def rows_of(organization_id: Any) -> dict[str, str]:
 
 def _names_organization(model: Any) -> bool:
     return any(each.name == "organization" for each in model._meta.get_fields())
-
-
-__all__ = ["PASSWORD", "Estate", "estate", "rows_of"]
