@@ -53,7 +53,7 @@ def table(owner: Estate) -> tuple[dict[str, Any], list[str]]:
         statuses = {name: _status(asked, owner, api) for name, api in callers.items()}
         found[str(asked)] = {
             "needs": asked.needs,
-            "let_in": [name for name, status in statuses.items() if status not in (401, 403)],
+            "let_in": [name for name, status in statuses.items() if status != 403],
         }
         if asked.needs == "open":
             found[str(asked)]["let_in"] = "everybody"
