@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
-from accounts import admin_access, admin_invitations, admin_limits, admin_security, services
+from accounts import admin_access, admin_invitations, admin_limits, admin_security, passwords, secret_words, services
 from accounts.models import Membership, Organization, RefreshToken, Session, User
 from accounts.operators import AutocompleteFilter, CreatedFilter, KeptAdmin, RecordAdmin
 
@@ -37,6 +37,8 @@ class PasswordForm(AdminPasswordChangeForm):
     def save(self, commit: bool = True) -> Any:
         with transaction.atomic():
             user = super().save(commit)
+            if commit:
+                passwords.chosen_by_operator(user)
             services.end_all_sessions(user_ids=[user.pk], reason="password changed by an operator")
         return user
 
@@ -59,12 +61,18 @@ class UserAdmin(DjangoUserAdmin, KeptAdmin):
     add_fieldsets = (
         (None, {"fields": ("email", "first_name", "last_name", "usable_password", "password1", "password2")}),
     )
-    actions = ["revoke_sessions"]
+    actions = ["revoke_sessions", "unlock"]
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool) -> None:
         super().save_model(request, obj, form, change)
         if change and "is_active" in form.changed_data:
             services.end_all_sessions(user_ids=[obj.pk], reason="account changed by an operator")
+
+    @admin.action(description="Unlock after too many wrong passwords", permissions=["change"])
+    def unlock(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for email in queryset.values_list("email", flat=True):
+            secret_words.unlock(email)
+        self.message_user(request, "They may try again.", messages.SUCCESS)
 
     @admin.action(description="Revoke all sessions", permissions=["change"])
     def revoke_sessions(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -14,8 +15,17 @@ from accounts.events import LoginRefused
 from accounts.factors import Factor
 from accounts.models import LoginAttempt
 from accounts.risk import Assessment, fingerprint_of, network_of
+from audit import trail
 from auterity.kernel.events import publish
 from auterity.kernel.models import first_id_of
+
+_SEVERITY: Final = {
+    LoginOutcome.SUCCESS: "info",
+    LoginOutcome.CHALLENGED: "info",
+    LoginOutcome.FAILED: "low",
+    LoginOutcome.LOCKED: "medium",
+    LoginOutcome.BLOCKED: "high",
+}
 
 
 def record(
@@ -30,6 +40,22 @@ def record(
 ) -> None:
     """Keep one attempt, and tell of it unless it got in (`LoginOpened` does)."""
     method = "+".join(sorted(factors))
+    trail.record(
+        f"auth.login.{outcome}",
+        "login",
+        organization_id=organization_id,
+        user_id=user_id,
+        session_id=session_id,
+        outcome="success"
+        if outcome == LoginOutcome.SUCCESS
+        else "failure"
+        if outcome == LoginOutcome.FAILED
+        else "denied",
+        severity=_SEVERITY[outcome],
+        details={"factors": sorted(factors), "dialect": client.dialect, **({"risk": risk.score} if risk else {})},
+        address=client.address,
+        user_agent=client.user_agent,
+    )
     LoginAttempt.objects.create(
         user_id=user_id,
         organization_id=organization_id,

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from accounts import password_rules, policies
-from accounts.models import User, normal_email
+from accounts.models import Organization, User, normal_email
 from accounts.policies import Rules
 from auterity.kernel.access import Role
 from auterity.kernel.errors import FieldProblem, InvalidInput
@@ -37,8 +37,19 @@ def storable(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def person(*, email: str, password: str, first_name: str, last_name: str, company: str | None = None) -> Person:
-    """Check what a registration sends. Raises `InvalidInput` naming every field that is wrong."""
+def person(
+    *,
+    email: str,
+    password: str,
+    first_name: str,
+    last_name: str,
+    company: str | None = None,
+    joins: Organization | None = None,
+) -> Person:
+    """Check what a registration sends; who `joins` an organization has a password by its rules.
+
+    Raises `InvalidInput` naming every field that is wrong.
+    """
     problems: list[FieldProblem] = []
     checked = Person(
         email=_email(email, problems),
@@ -47,7 +58,10 @@ def person(*, email: str, password: str, first_name: str, last_name: str, compan
         last_name=_text("last_name", last_name, NAME_LENGTH, problems),
         company=_text("company", company, COMPANY_LENGTH, problems) if company and company.strip() else None,
     )
-    _check_password(checked, problems)
+    if joins is None:
+        _check_password(checked, problems)
+    else:
+        _check_password(checked, problems, policies.of(joins.pk), [] if joins.is_personal else [joins.name])
     if problems:
         raise InvalidInput(problems)
     return checked

@@ -25,6 +25,7 @@ from accounts.errors import (
 )
 from accounts.events import MemberJoined
 from accounts.models import Invitation, Letter, Membership, User
+from audit.trail import record
 from auterity.kernel.access import Actor, Permission, Role, require
 from auterity.kernel.events import publish
 
@@ -106,6 +107,7 @@ def invite(*, actor: Actor, email: str, role: Role = Role.MEMBER, custom_role_id
         _renew(made, now)
         made.save(force_insert=True)
         letters.owe_invitation(made)
+        _note("created", made, actor)
     return made
 
 
@@ -128,6 +130,7 @@ def send_again(*, actor: Actor, invitation_id: UUID) -> Invitation:
         _renew(found, now)
         found.save(update_fields=["serial", "token_hash", "expires_at", "updated_at"])
         letters.owe_invitation(found)
+        _note("renewed", found, actor)
     return found
 
 
@@ -144,6 +147,7 @@ def revoke(*, actor: Actor, invitation_id: UUID) -> Invitation:
         if found.revoked_at is None:
             found.revoked_at = timezone.now()
             found.save(update_fields=["revoked_at", "updated_at"])
+            _note("revoked", found, actor)
     return found
 
 
@@ -180,7 +184,9 @@ def accept(
     if user is not None:
         secret_words.confirm(user, password, now=timezone.now(), message=WrongCredentials.sentence)
         return _join(found, user)
-    person = inputs.person(email=found.email, password=password, first_name=first_name, last_name=last_name)
+    person = inputs.person(
+        email=found.email, password=password, first_name=first_name, last_name=last_name, joins=found.organization
+    )
     hashed = make_password(person.password)
     with transaction.atomic():
         return _join(found, services.new_user(person, hashed, verified_at=timezone.now()))
@@ -211,10 +217,25 @@ def _join(found: Invitation, user: User) -> Membership:
                 custom_role=now_given.custom_role,
             )
             publish(MemberJoined(user.pk, found.organization_id))
+            _note("accepted", found, None, user_id=user.pk)
     except IntegrityError:
         raise MemberExists from None
     joined.organization = found.organization
     return joined
+
+
+def _note(what: str, about: Invitation, actor: Actor | None, *, user_id: UUID | None = None) -> None:
+    record(
+        f"invitation.{what}",
+        what,
+        organization_id=about.organization_id,
+        actor=actor,
+        user_id=user_id,
+        severity="low",
+        resource_type="invitation",
+        resource_id=about.pk,
+        details={"role": about.role},
+    )
 
 
 def _by_token(token: str) -> Invitation:

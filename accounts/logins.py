@@ -19,6 +19,7 @@ from accounts import (
     guesses,
     mail_codes,
     mfa_tokens,
+    networks,
     policies,
     risk,
     second_factors,
@@ -49,6 +50,7 @@ from accounts.models import Membership, Session, User
 from accounts.pairs import TokenPair, pair_of
 from accounts.policies import Rules
 from accounts.risk import Assessment
+from audit import trail
 from auterity.kernel.access import Actor, Role
 from auterity.kernel.events import publish
 
@@ -74,7 +76,7 @@ def open_login(
     now = now or timezone.now()
     membership = sessions.membership_of(user, organization_id)
     rules = policies.of(membership.organization_id)
-    policies.check_address(rules, client.address)
+    networks.check(rules.allowed_networks, client.address)
     if Factor.PASSWORD in factors:
         _check_age(user, now=now)
     found = risk.assess(user.pk, client, rules, now=now)
@@ -104,7 +106,8 @@ def by_password(
     own = known.methods(user.pk) if totp_code or backup_code else []
     for factor, code in ((Factor.TOTP, totp_code), (Factor.BACKUP_CODE, backup_code)):
         if code and factor in own and len(given) == 1:
-            _prove(user, factor, code, client=client, now=now)
+            here = organization_id or sessions.membership_of(user).organization_id
+            _prove(user, factor, code, client=client, organization_id=here, now=now)
             given.add(factor)
     return open_login(user, client=client, factors=given, judged=judged, organization_id=organization_id, now=now)
 
@@ -127,7 +130,7 @@ def finish(*, mfa_token: str, method: str, code: str, client: Client, now: datet
     except TooManyGuesses:
         raise MfaAttempts(retry_after=0) from None
     try:
-        _prove(pending.user, factor, code, client=client, now=now)
+        _prove(pending.user, factor, code, client=client, organization_id=pending.organization_id, now=now)
     except MfaInvalid:
         guesses.failed(held)
         if guesses.failures(guesses.ONE_LOGIN, pending.token_id, now=now) >= guesses.ONE_LOGIN.tries:
@@ -167,6 +170,13 @@ def step_up(*, actor: Actor, factors: Collection[Factor], now: datetime | None =
         session.factors = sorted({*session.factors, *factors})
         session.fresh_at = now
         session.save(update_fields=["factors", "fresh_at"])
+        trail.record(
+            "auth.step_up",
+            "step up",
+            organization_id=actor.organization_id,
+            actor=actor,
+            details={"factors": sorted(factors)},
+        )
         publish(SteppedUp(session.pk, actor.user_id, actor.organization_id, tuple(sorted(factors))))
     return now + sessions.FRESH
 
@@ -227,7 +237,7 @@ def switch_organization(
     except AccountInactive:
         raise OrganizationNotFound from None
     rules = policies.of(organization_id)
-    policies.check_address(rules, client.address)
+    networks.check(rules.allowed_networks, client.address)
     given = [Factor(each) for each in session.factors]
     _ask(membership.user, membership, rules, None, client=client, factors=given, judged=False, now=now)
     return _open(
@@ -255,11 +265,19 @@ def session_of(actor: Actor, *, lock: bool = False) -> Session:
 # -- inside --------------------------------------------------------------------------------------------------------------
 
 
-def _prove(user: User, factor: Factor, code: str, *, client: Client, now: datetime) -> None:
+def _prove(
+    user: User, factor: Factor, code: str, *, client: Client, organization_id: UUID | None, now: datetime
+) -> None:
     try:
         second_factors.prove(user, factor, code, now=now)
     except (MfaInvalid, MfaAttempts):
-        attempts.record(LoginOutcome.FAILED, client=client, factors=[Factor.PASSWORD, factor], user_id=user.pk)
+        attempts.record(
+            LoginOutcome.FAILED,
+            client=client,
+            factors=[Factor.PASSWORD, factor],
+            user_id=user.pk,
+            organization_id=organization_id,
+        )
         raise
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
@@ -14,6 +15,7 @@ from accounts.errors import LastAdmin, MemberNotFound
 from accounts.events import RightsChanged
 from accounts.limits import Counter
 from accounts.models import Invitation, Membership, Organization
+from audit.trail import record
 from auterity.kernel.access import Actor, Permission, Role, require
 from auterity.kernel.errors import PermissionDenied
 from auterity.kernel.events import publish
@@ -48,7 +50,8 @@ def members_add(
     """
     require(actor, Permission.ORGANIZATION_MANAGE)
     rights.chosen(actor, role, custom_role_id)
-    person = inputs.person(email=email, password=password, first_name=first_name, last_name=last_name)
+    here = Organization.objects.get(pk=actor.organization_id)
+    person = inputs.person(email=email, password=password, first_name=first_name, last_name=last_name, joins=here)
     hashed = make_password(person.password)
     with transaction.atomic():
         lock_organization(actor.organization_id)
@@ -56,6 +59,7 @@ def members_add(
         own_rights_under_lock(actor, Permission.ORGANIZATION_MANAGE, *grant.permissions)
         check_collaborators(actor.organization_id, adding=1)
         user = services.new_user(person, hashed)
+        _note(actor, "added", user.pk, role=grant.role.value, custom_role=str(grant.custom or ""))
         return Membership.objects.create(
             user=user, organization_id=actor.organization_id, role=grant.role.value, custom_role=grant.custom
         )
@@ -90,6 +94,13 @@ def member_update(
         if member.is_active and not before[2] and not member.user.is_service:
             check_collaborators(actor.organization_id, adding=1)
         member.save(update_fields=["role", "custom_role", "is_active", "updated_at"])
+        _note(
+            actor,
+            "changed",
+            user_id,
+            before=[str(each) for each in before],
+            after=[member.role, str(member.custom_role_id), str(member.is_active)],
+        )
         _rights_changed(actor, user_id, "role or membership changed")
         return member
 
@@ -103,6 +114,7 @@ def member_remove(*, actor: Actor, user_id: UUID) -> None:
     with transaction.atomic():
         member = _member_under_lock(actor, user_id)
         _keep_an_admin(actor, user_id)
+        _note(actor, "removed", user_id, role=member.role)
         member.delete()
         _rights_changed(actor, user_id, "removed from the organization")
 
@@ -171,6 +183,19 @@ def _member_under_lock(actor: Actor, user_id: UUID) -> Membership:
 def _keep_an_admin(actor: Actor, leaving: UUID) -> None:
     if not _active(actor.organization_id).filter(role=Role.ADMIN.value).exclude(user_id=leaving).exists():
         raise LastAdmin
+
+
+def _note(actor: Actor, what: str, user_id: UUID, **about: Any) -> None:
+    record(
+        f"member.{what}",
+        what,
+        organization_id=actor.organization_id,
+        actor=actor,
+        severity="medium",
+        resource_type="user",
+        resource_id=user_id,
+        details=about,
+    )
 
 
 def _rights_changed(actor: Actor, user_id: UUID, reason: str) -> None:

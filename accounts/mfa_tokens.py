@@ -88,3 +88,8 @@ def spend(pending: PendingLogin) -> None:
             SpentToken(pk=pending.token_id, expires_at=pending.expires_at).save(force_insert=True)
     except IntegrityError:
         raise MfaTokenInvalid from None
+
+
+def forget(*, before: datetime) -> int:
+    """Delete the records of tokens whose time was over before that moment. Returns how many."""
+    return SpentToken.objects.filter(expires_at__lt=before).delete()[0]

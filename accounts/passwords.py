@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
@@ -13,8 +14,9 @@ from accounts import inputs, letters, logins, password_rules, proofs, secret_wor
 from accounts.clients import Client
 from accounts.errors import WrongCredentials
 from accounts.events import PasswordChanged
-from accounts.models import LetterKind, PasswordRecord, Session, User
+from accounts.models import LetterKind, Membership, PasswordRecord, Session, User
 from accounts.pairs import TokenPair
+from audit import trail
 from auterity.kernel.access import Actor
 from auterity.kernel.events import publish
 
@@ -64,7 +66,7 @@ def replace(
             ended = sessions.revoke_all([user.pk], reason="password changed", now=now)
         else:
             ended = sessions.revoke(Session.objects.filter(pk=session.pk), reason="password changed", now=now)
-        publish(PasswordChanged(user.pk, actor.organization_id, "changed"))
+        changed(user.pk, "changed", organization_id=actor.organization_id)
         return Changed(logins.reopen(session, client=client, now=now), now, ended)
 
 
@@ -86,7 +88,7 @@ def reset(*, token: str, password: str) -> None:
         proofs.spend(proof, now=now)
         _store(proof.user, hashed, now=now)
         sessions.revoke_all([proof.user_id], reason="password reset", now=now)
-        publish(PasswordChanged(proof.user_id, None, "reset"))
+        changed(proof.user_id, "reset")
     secret_words.unlock(proof.user.email)
 
 
@@ -105,11 +107,36 @@ def verify_email(*, token: str) -> None:
         proofs.spend(proof, now=now)
 
 
+def chosen_by_operator(user: User) -> None:
+    """An operator stored another password for somebody, who may have been locked out."""
+    now = timezone.now()
+    User.objects.filter(pk=user.pk).update(password_changed_at=now)
+    remember(user)
+    changed(user.pk, "operator")
+    secret_words.unlock(user.email)
+
+
 def remember(user: User) -> None:
-    """Keep the hash that is about to be replaced, in the caller's transaction, so that it is not chosen again."""
+    """Keep a hash that is or was in use, in the caller's transaction, so that it is not chosen again."""
     PasswordRecord.objects.create(user=user, password=user.password)
     kept = user.former_passwords.order_by("-id").values_list("pk", flat=True)[: password_rules.KEPT]
     user.former_passwords.exclude(pk__in=list(kept)).delete()
+
+
+def changed(user_id: UUID, how: str, *, organization_id: UUID | None = None) -> None:
+    """Tell it, and write it into the trail of every organization that lets the person in."""
+    here = Membership.objects.filter(user_id=user_id, is_active=True).values_list("organization_id", flat=True)
+    for each in here:
+        trail.record(
+            f"auth.password.{how}",
+            "choose another password",
+            organization_id=each,
+            user_id=user_id,
+            severity="medium",
+            resource_type="user",
+            resource_id=user_id,
+        )
+    publish(PasswordChanged(user_id, organization_id, how))
 
 
 # -- inside ------------------------------------------------------------------------------------------------------------

@@ -16,10 +16,10 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import sessions
-from accounts.errors import AddressNotAllowed
+from accounts import networks, sessions
 from accounts.events import PoliciesChanged
 from accounts.models import Membership, OrganizationPolicies, Session
+from audit import trail
 from auterity.kernel.access import Actor, Permission, Role, require
 from auterity.kernel.errors import FieldProblem, InvalidInput
 from auterity.kernel.events import publish
@@ -135,6 +135,13 @@ class Rules:
         "Roles that may have the tier maximum; none named is all.",
         _roles,
         (),
+    )
+    enforce_tiers: bool = _about(
+        Category.MFA,
+        "Security tiers count",
+        "Whether sensitive actions need their tier: exports and drives elevated, policies and people maximum.",
+        _yes_or_no,
+        False,
     )
     session_hours: int = _about(
         Category.SESSION,
@@ -266,6 +273,19 @@ def change(*, actor: Actor, changes: Mapping[str, Any], address: str = "") -> li
             row.updated_by_id = actor.user_id
             row.save()
             _end_what_is_not_allowed(actor, before, after, now=now)
+            trail.record(
+                "policy.changed",
+                "change",
+                organization_id=actor.organization_id,
+                actor=actor,
+                severity="high",
+                resource_type="policies",
+                resource_id=row.version,
+                details={
+                    "changes": [{"policy": name, "before": old, "after": new} for name, (old, new) in changed.items()]
+                },
+                address=address,
+            )
             publish(PoliciesChanged(actor.organization_id, actor.user_id, changed))
     return shown(actor.organization_id)
 
@@ -277,24 +297,7 @@ def wants_second_factor(rules: Rules, role: Role) -> bool:
 
 def allows(rules: Rules, address: str) -> bool:
     """Whether one may come from this address. One that is not known is no address of an allowed network."""
-    return not rules.allowed_networks or within(address, rules.allowed_networks)
-
-
-def check_address(rules: Rules, address: str) -> None:
-    """Raises `AddressNotAllowed`."""
-    if not allows(rules, address):
-        raise AddressNotAllowed
-
-
-def within(address: str, networks: tuple[str, ...]) -> bool:
-    """Whether an address belongs to one of the networks."""
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped is not None:
-        known = known.ipv4_mapped
-    return any(known in ipaddress.ip_network(each) for each in networks)
+    return not rules.allowed_networks or networks.within(address, rules.allowed_networks)
 
 
 # -- inside ------------------------------------------------------------------------------------------------------------
@@ -317,8 +320,10 @@ def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rules(chosen: Mapping[str, Any]) -> Rules:
-    known = {name: value for name, value in chosen.items() if name in KEYS}
-    return Rules(**{name: tuple(value) if isinstance(value, list) else value for name, value in known.items()})
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items() if name in KEYS
+    }
+    return Rules(**given)
 
 
 def _plain(value: Any) -> Any:
@@ -336,8 +341,11 @@ def _end_what_is_not_allowed(actor: Actor, before: Rules, after: Rules, *, now: 
     roles = dict(Membership.objects.filter(organization_id=actor.organization_id).values_list("user_id", "role"))
     ending = [
         each.pk
-        for each in alive.exclude(pk=actor.session_id).only("id", "user_id", "address", "factors")
-        if not allows(after, each.address)
-        or (roles.get(each.user_id) in stricter and not sessions.of_two_factors(each))
+        for each in alive.only("id", "user_id", "address", "factors")
+        if each.pk != actor.session_id and _is_shut_out(each, after, one_factor=roles.get(each.user_id) not in stricter)
     ]
     sessions.revoke(Session.objects.filter(pk__in=ending), reason="the organization's policy changed", now=now)
+
+
+def _is_shut_out(session: Session, rules: Rules, *, one_factor: bool) -> bool:
+    return not allows(rules, session.address) or not (one_factor or sessions.of_two_factors(session))

@@ -14,7 +14,8 @@ from uuid import UUID
 from accounts.clients import Client
 from accounts.credentials import LoginOutcome
 from accounts.models import LoginAttempt, TrustedDevice
-from accounts.policies import Rules, within
+from accounts.networks import within
+from accounts.policies import Rules
 from accounts.tokens import signing_key
 
 REMEMBERED: Final = 100  # attempts that a login is compared with
@@ -104,7 +105,9 @@ def judge(
         for each in known
         if each.outcome in (LoginOutcome.FAILED, LoginOutcome.LOCKED) and each.created_at > now - RECENTLY
     ]
-    lately = {each.network for each in good if each.created_at > now - RECENTLY} | {network}
+    lately = ({each.network for each in good if each.created_at > now - RECENTLY} | {network}) - {""}
+    addresses = {each.address for each in good} - {""}
+    networks = {each.network for each in good} - {""}
     hours = [each.created_at.hour for each in good]
     near = [each for each in hours if min((each - now.hour) % 24, (now.hour - each) % 24) <= 2]
     pause = now - good[0].created_at if good else dt.timedelta()
@@ -112,10 +115,8 @@ def judge(
     return (
         Part("new_device", not first and not trusted and device not in devices,
              "This device is trusted." if trusted else f"{len(devices)} devices are known."),
-        Part("new_ip", not first and client.address not in {each.address for each in good},
-             f"{len({each.address for each in good})} addresses are known."),
-        Part("new_network", not first and network not in {each.network for each in good},
-             f"{network or 'An unknown network'}; {len({each.network for each in good})} networks are known."),
+        Part("new_ip", bool(addresses) and client.address not in addresses, f"{len(addresses)} addresses are known."),
+        Part("new_network", bool(networks) and network not in networks, f"{len(networks)} networks are known."),
         Part("velocity", len(lately) >= 3, f"{len(lately)} networks within an hour."),
         Part("failed_attempts", len(wrong) >= 3, f"{len(wrong)} failures within an hour."),
         Part("unusual_hour", len(good) >= 10 and not near,

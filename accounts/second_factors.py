@@ -17,12 +17,14 @@ from accounts.errors import (
     MfaInvalid,
     MfaNotEnabled,
     NoPendingSetup,
+    NotAuthenticated,
     PolicyRequiresMfa,
 )
 from accounts.events import SecondFactorChanged
 from accounts.factors import Factor
 from accounts.guesses import TooManyGuesses
 from accounts.models import BackupCode, Membership, Session, Totp, User
+from audit import trail
 from auterity.kernel.access import Actor, Role
 from auterity.kernel.events import publish
 
@@ -42,7 +44,7 @@ class Codes:
     codes: list[str] = field(repr=False)
     total: int
     remaining: int
-    generated_at: datetime | None
+    generated_at: datetime
     regenerated: bool
 
     @property
@@ -72,7 +74,7 @@ def prove(user: User, factor: Factor, code: str, *, now: datetime) -> None:
         raise MfaInvalid
     guesses.passed(held)
     if factor is Factor.BACKUP_CODE:
-        publish(SecondFactorChanged(user.pk, None, factor, "code_used"))
+        _changed(user.pk, None, factor, "code_used")
 
 
 def standing(actor: Actor) -> Standing:
@@ -115,7 +117,7 @@ def confirm(*, actor: Actor, code: str, setup_id: UUID | None = None, now: datet
         if not totp.accept(row, code, now=now, confirming=True):  # Somebody was faster.
             raise NoPendingSetup
         codes = backup_codes.make(user.pk)
-        publish(SecondFactorChanged(user.pk, actor.organization_id, Factor.TOTP, "enabled"))
+        _changed(user.pk, actor.organization_id, Factor.TOTP, "enabled")
     return Enabled(now, codes)
 
 
@@ -125,6 +127,8 @@ def disable(*, actor: Actor, password: str, code: str, now: datetime | None = No
     Returns how many it ended. Raises `MfaNotEnabled`, `WrongCredentials`, `PolicyRequiresMfa`, `MfaInvalid` or `MfaAttempts`.
     """
     now = now or timezone.now()
+    if actor.session_id is None:
+        raise NotAuthenticated
     user = User.objects.get(pk=actor.user_id)
     if totp.of(user.pk) is None:
         raise MfaNotEnabled
@@ -138,7 +142,7 @@ def disable(*, actor: Actor, password: str, code: str, now: datetime | None = No
         BackupCode.objects.filter(user=user).delete()
         others = Session.objects.filter(user=user).exclude(pk=actor.session_id)
         ended = sessions.revoke(others, reason="second factor disabled", now=now)
-        publish(SecondFactorChanged(user.pk, actor.organization_id, Factor.TOTP, "disabled"))
+        _changed(user.pk, actor.organization_id, Factor.TOTP, "disabled")
     return ended
 
 
@@ -154,10 +158,10 @@ def codes(*, actor: Actor, regenerate: bool = False) -> Codes:
     if regenerate or not rows.exists():
         with transaction.atomic():
             made = backup_codes.make(actor.user_id)
-            publish(SecondFactorChanged(actor.user_id, actor.organization_id, Factor.BACKUP_CODE, "codes_made"))
+            _changed(actor.user_id, actor.organization_id, Factor.BACKUP_CODE, "codes_made")
     stored = list(rows.order_by("id").values_list("used_at", "created_at"))
     remaining = sum(used_at is None for used_at, _ in stored)
-    return Codes(made, len(stored), remaining, stored[0][1] if stored else None, bool(made))
+    return Codes(made, len(stored), remaining, stored[0][1], bool(made))
 
 
 def reset(*, user_id: UUID) -> int:
@@ -167,12 +171,29 @@ def reset(*, user_id: UUID) -> int:
         Totp.objects.filter(user_id=user_id).delete()
         BackupCode.objects.filter(user_id=user_id).delete()
         ended = sessions.revoke_all([user_id], reason="second factor reset by an operator", now=now)
-        publish(SecondFactorChanged(user_id, None, Factor.TOTP, "disabled"))
+        _changed(user_id, None, Factor.TOTP, "disabled")
     guesses.clear(guesses.SECOND_FACTOR, user_id)
     return ended
 
 
 # -- inside --------------------------------------------------------------------------------------------------------------
+
+
+def _changed(user_id: UUID, organization_id: UUID | None, factor: Factor, change: str) -> None:
+    """Tell it, and write it into the trail of every organization that lets the person in."""
+    here = Membership.objects.filter(user_id=user_id, is_active=True).values_list("organization_id", flat=True)
+    for each in here:
+        trail.record(
+            f"auth.second_factor.{change}",
+            change.replace("_", " "),
+            organization_id=each,
+            user_id=user_id,
+            severity="medium",
+            resource_type="user",
+            resource_id=user_id,
+            details={"factor": factor.value},
+        )
+    publish(SecondFactorChanged(user_id, organization_id, factor, change))
 
 
 def _totp(user: User, code: str, now: datetime) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
+from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 
@@ -12,7 +14,9 @@ from accounts.credentials import LoginOutcome
 from accounts.errors import AccountLocked, WrongCredentials
 from accounts.factors import Factor
 from accounts.guesses import TooManyGuesses, Try
-from accounts.models import User, normal_email
+from accounts.models import Membership, User, normal_email
+
+NOBODY: Final = UUID(int=0)
 
 
 def verified(email: str, password: str, *, client: Client, now: datetime) -> User:
@@ -61,4 +65,13 @@ def _hold(email: str, *, now: datetime) -> Try:
 
 
 def _refused(outcome: LoginOutcome, user: User | None, client: Client) -> None:
-    attempts.record(outcome, client=client, factors=[Factor.PASSWORD], user_id=user.pk if user else None)
+    """The trail of the organization that a login would have gone to has it; the platform's where there is none."""
+    # Asked for an unknown person too, so that both take the same time.
+    memberships = Membership.objects.filter(user_id=user.pk if user else NOBODY, is_active=True).order_by("id")
+    attempts.record(
+        outcome,
+        client=client,
+        factors=[Factor.PASSWORD],
+        user_id=user.pk if user else None,
+        organization_id=memberships.values_list("organization_id", flat=True).first(),
+    )

@@ -20,6 +20,7 @@ from accounts.events import TokenReused
 from accounts.models import LetterKind, Membership, Organization, RefreshToken, Session, User
 from accounts.pairs import TokenPair, pair_of
 from accounts.tokens import TokenKind
+from audit import trail
 from auterity.kernel.access import Actor, Role
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 from auterity.kernel.events import publish
@@ -114,6 +115,17 @@ def refresh(*, token: str, access_seconds: int, now: datetime | None = None) -> 
             session.update(last_seen_at=now)
             return pair_of(standing, access_seconds, now=now, with_refresh=claims.kind is TokenKind.REFRESH)
         if sessions.revoke(session, reason="a token was used twice to refresh", now=now):
+            trail.record(
+                "auth.token.reused",
+                "refresh",
+                organization_id=standing.actor.organization_id,
+                user_id=claims.user_id,
+                session_id=claims.session_id,
+                outcome="denied",
+                severity="high",
+                resource_type="session",
+                resource_id=claims.session_id,
+            )
             publish(TokenReused(claims.session_id, claims.user_id, standing.actor.organization_id))
     log.warning("refresh_token_reused", session_id=str(claims.session_id), user_id=str(claims.user_id))
     raise TokenInvalid
@@ -153,7 +165,8 @@ def logout(*, actor: Actor, refresh_token: str | None = None, now: datetime | No
             ending.add(claims.session_id)
     with transaction.atomic():
         own = Session.objects.filter(id__in=ending, user_id=actor.user_id)
-        sessions.revoke(own, reason="logout", now=now)
+        if sessions.revoke(own, reason="logout", now=now):
+            trail.record("auth.logout", "logout", organization_id=actor.organization_id, actor=actor)
 
 
 def cross_system_token(

@@ -100,7 +100,7 @@ def accept(row: Totp, code: str, *, now: datetime, confirming: bool = False) -> 
     if step is None:
         return False
     drift = max(-MOST_DRIFT, min(MOST_DRIFT, step - _step_at(now)))
-    unused = Totp.objects.filter(pk=row.pk, last_step__lt=step, confirmed_at__isnull=not confirming)
+    unused = Totp.objects.filter(pk=row.pk, last_step__lt=step, confirmed_at__isnull=confirming)
     changes = {"confirmed_at": now} if confirming else {}
     return unused.update(last_step=step, drift=drift, **changes) == 1
 

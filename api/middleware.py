@@ -18,6 +18,7 @@ from api.base import said
 from api.dialect import DIALECTS, Dialect
 from api.needs import refuse_undeclared
 from api.throttling import AREAS, Area, refusal, take, tell
+from audit.origin import Origin, coming_from
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _API_PAGES = "default-src 'self'"
@@ -58,7 +59,10 @@ class EdgeMiddleware:
         dialect = DIALECTS.of_path(request.path_info)
         if dialect is not None:
             request.path_info = request.path_info.rstrip("/") or "/"
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        origin = Origin(
+            request.META["REMOTE_ADDR"], request.headers.get("User-Agent", ""), request_id, request.path_info
+        )
+        with structlog.contextvars.bound_contextvars(request_id=request_id), coming_from(origin):
             response = self._get_response(request)
         response["X-Request-ID"] = request_id
         for name, value in SECURITY.items():

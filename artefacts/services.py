@@ -26,6 +26,7 @@ from artefacts import kinds, selectors
 from artefacts.errors import FileTooLarge, StorageFull
 from artefacts.models import Artefact, Purpose, RetentionRules, StorageUse
 from artefacts.storage import Stream, storage
+from audit.trail import record
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import FieldProblem, InvalidInput
 
@@ -180,7 +181,20 @@ def set_retention(
     if wrong:
         raise InvalidInput(wrong)
     rules: RetentionRules
-    rules, _ = RetentionRules.objects.of(actor).update_or_create(organization_id=actor.organization_id, defaults=given)
+    with transaction.atomic():
+        rules, _ = RetentionRules.objects.of(actor).update_or_create(
+            organization_id=actor.organization_id, defaults=given
+        )
+        record(
+            "retention.changed",
+            "change",
+            organization_id=actor.organization_id,
+            actor=actor,
+            severity="medium",
+            resource_type="organization",
+            resource_id=actor.organization_id,
+            details=given,
+        )
     return rules
 
 

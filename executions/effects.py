@@ -15,6 +15,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import QuerySet
 
+from audit.trail import record
 from auterity.kernel.access import Actor, Permission, Role, require
 from auterity.kernel.errors import PermissionDenied
 from engine.waiting import Reason
@@ -123,6 +124,16 @@ def settle(*, actor: Actor, effect_id: int, happened: bool, note: str = "") -> E
         row.save(update_fields=["effect"])
         told, data = settled_line(row.node_name, actor.email or "An operator", happened, note)
         journal.say_from_outside(execution, LogKind.NOTE, told, node_id=row.node_id, data=data)
+    record(
+        "effect.settled",
+        "settle",
+        organization_id=actor.organization_id,
+        actor=actor,
+        severity="medium",
+        resource_type="execution",
+        resource_id=execution_id,
+        details={"effect": effect_id, "node": row.node_id, "happened": happened, "note": note},
+    )
     [entry] = entries(actor, [row])
     return entry
 

@@ -21,7 +21,7 @@ from django.db import connection, models, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import letters
+from accounts import attempts, guesses, letters, mfa_tokens
 from accounts.models import Organization
 from accounts.quotas import give_back_expired
 from accounts.services import forget_ended
@@ -29,6 +29,7 @@ from accounts.usage import add_up
 from artefacts import selectors as artefacts
 from artefacts import services as artefact_services
 from artefacts.models import Artefact, Purpose
+from audit.trail import record
 from auterity.kernel.models import first_id_of
 from executions.models import TERMINAL, Execution, ReceivedEvent, ScheduleFire, WebhookReceipt
 from integrations.models import DeliveryStatus, DmsSync, OutgoingMessage, WebhookDelivery
@@ -40,6 +41,7 @@ EXECUTIONS = 50  # executions a transaction deletes, once what belongs to them i
 LIMIT = 5_000  # rows a tick deletes
 EVERY_SECONDS = 900.0
 SESSION_DAYS = 30  # after a login could last be renewed
+ATTEMPT_DAYS = 90  # a login that was tried, by which later ones are judged
 MAIL_DAYS = 30  # mails of ours to people, sent or given up
 
 Doomed = Callable[[UUID, dt.datetime], QuerySet[Any]]
@@ -86,6 +88,11 @@ def sweep(*, limit: int = LIMIT, now: dt.datetime | None = None) -> Swept:
     swept.add("orphaned files", artefact_services.forget_orphans(limit=min(swept.left, BATCH), now=moment))
     ended = moment - dt.timedelta(days=SESSION_DAYS)
     swept.add("logins", forget_ended(before=ended, limit=min(swept.left, BATCH)))
+    swept.add(
+        "tried logins", attempts.forget(before=moment - dt.timedelta(days=ATTEMPT_DAYS), limit=min(swept.left, BATCH))
+    )
+    guesses.forget(before=moment - dt.timedelta(days=1))
+    mfa_tokens.forget(before=moment)
     mails = moment - dt.timedelta(days=MAIL_DAYS)
     swept.add("mails", letters.forget(before=mails, limit=min(swept.left, BATCH)))
     give_back_expired(limit=BATCH, now=moment)
@@ -118,6 +125,14 @@ def _my_turn() -> bool:
 
 
 def _sweep_organization(organization_id: UUID, now: dt.datetime, swept: Swept) -> None:
+    before_all = dict(swept.counts)
+    _sweep_what_is_over(organization_id, now, swept)
+    gone = {what: count - before_all.get(what, 0) for what, count in swept.counts.items()}
+    if told := {what: count for what, count in gone.items() if count}:
+        record("retention.swept", "sweep", organization_id=organization_id, details={"deleted": told})
+
+
+def _sweep_what_is_over(organization_id: UUID, now: dt.datetime, swept: Swept) -> None:
     add_up(organization_id, now=now)  # Before anything that it counts is gone.
     rules = artefacts.retention_of(organization_id)
     _forget_executions(organization_id, now - dt.timedelta(days=rules.execution_days), swept)

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from audit.trail import record
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import InvalidInput
 from auterity.kernel.events import publish
@@ -80,7 +81,9 @@ def create_connection(
     if MASK in credentials.values():
         raise InvalidInput.of("credentials", "Give the credentials themselves; a mask stands for what is stored.")
     _seal(row, plain(kind.read_credentials(credentials)))
-    _save(row)
+    with transaction.atomic():
+        _save(row)
+        _note(actor, "created", row, credentials=row.credential_names)
     return row
 
 
@@ -103,13 +106,18 @@ def update_connection(*, actor: Actor, connection_id: UUID, change: ConnectionCh
         row.name = row.name if change.name is None else _name(change.name)
         row.disabled = row.disabled if change.disabled is None else change.disabled
         _save(row)
+        given = {name: getattr(change, name) is not None for name in ("name", "config", "credentials", "disabled")}
+        _note(actor, "changed", row, given=[name for name, it in given.items() if it], disabled=row.disabled)
     return row
 
 
 def delete_connection(*, actor: Actor, connection_id: UUID) -> None:
     """Forget a connection and its credentials. Steps that name it fail from now on, and say so."""
     require(actor, Permission.INTEGRATION_MANAGE)
-    selectors.get_connection(actor=actor, connection_id=connection_id).delete()
+    row = selectors.get_connection(actor=actor, connection_id=connection_id)
+    with transaction.atomic():
+        _note(actor, "deleted", row)
+        row.delete()
 
 
 def check_connection(*, actor: Actor, connection_id: UUID, timeout: float = 15.0) -> ConnectionCheck:
@@ -124,6 +132,19 @@ def check_connection(*, actor: Actor, connection_id: UUID, timeout: float = 15.0
         if code in BROKEN:
             publish(ConnectionBroken(row.organization_id, row.id, row.name, message))
     return ConnectionCheck(code, message, round((time.monotonic() - started) * 1000, 1))
+
+
+def _note(actor: Actor, what: str, row: Connection, **about: Any) -> None:
+    record(
+        f"connection.{what}",
+        what,
+        organization_id=row.organization_id,
+        actor=actor,
+        severity="medium",
+        resource_type="connection",
+        resource_id=row.id,
+        details={"name": row.name, "type": row.type, **about},
+    )
 
 
 def _name(given: str) -> str:

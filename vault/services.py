@@ -13,6 +13,8 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
+from accounts import totp
+from audit.trail import record
 from auterity.kernel import vault
 from auterity.kernel.vault import SecretUnreadable
 from vault import keys, selectors
@@ -42,6 +44,10 @@ def rotate(*, organization_id: UUID) -> Resealed:
         row = keys.make(organization_id, 1 if last is None else last.number + 1)
         older = DataKey.objects.of(organization_id).filter(number__lt=row.number, retired_at=None)
         older.update(retired_at=timezone.now())
+        record(
+            "vault.key.rotated", "rotate", organization_id=organization_id, severity="medium",
+            resource_type="data_key", resource_id=row.number,
+        )  # fmt: skip
     return reseal(organization_id=organization_id)
 
 
@@ -82,7 +88,10 @@ def prune(*, organization_id: UUID, now: dt.datetime | None = None) -> int:
 
 
 def rewrap() -> int:
-    """Put every data key under the newest server key, so that older ones may leave AUTERITY_VAULT_KEYS. Returns how many."""
+    """Put every key under the newest server key, so that older ones may leave AUTERITY_VAULT_KEYS. Returns how many.
+
+    Those are data keys and the secrets of authenticators.
+    """
     newest = vault.newest_server_key()
     count = 0
     for row in DataKey.unscoped.exclude(server_key=newest).order_by("pk").iterator(chunk_size=_BATCH):
@@ -90,12 +99,17 @@ def rewrap() -> int:
         wrapped = vault.wrap(vault.unwrap(bytes(row.wrapped), about), about)
         same = DataKey.unscoped.filter(pk=row.pk, server_key=row.server_key)
         count += same.update(wrapped=wrapped, server_key=newest)
-    return count
+    return count + totp.rewrap()
 
 
 def destroy(*, organization_id: UUID) -> int:
     """Forget every data key of an organization: what is sealed under them is lost for ever, in backups too."""
-    count: int = DataKey.objects.of(organization_id).delete()[0]
+    with transaction.atomic():
+        count: int = DataKey.objects.of(organization_id).delete()[0]
+        record(
+            "vault.keys.destroyed", "destroy", organization_id=organization_id, severity="high",
+            resource_type="data_key", details={"count": count},
+        )  # fmt: skip
     keys.forget()
     return count
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models.functions import Now
 
+from audit.trail import record
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import RevisionConflict
 from auterity.kernel.events import publish
@@ -105,6 +106,15 @@ def make_published(actor: Actor, workflow: Workflow, version: WorkflowVersion) -
     workflow.published_version = version.number
     WorkflowVersion.objects.of(actor).filter(id=version.id).update(published_at=Now(), published_by=actor.user_id)
     publish(WorkflowPublished(workflow.organization_id, workflow.id, version.number, actor.user_id))
+    record(
+        "workflow.published",
+        "publish",
+        organization_id=workflow.organization_id,
+        actor=actor,
+        resource_type="workflow",
+        resource_id=workflow.id,
+        details={"name": workflow.name, "version": version.number},
+    )
 
 
 def _check_seen(workflow: Workflow, seen: int | None) -> None:

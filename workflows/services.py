@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.utils import timezone
 
+from audit.trail import record
 from auterity.kernel import sql
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import FieldProblem, InvalidInput, RevisionConflict
@@ -124,6 +125,16 @@ def delete_workflow(*, actor: Actor, workflow_id: UUID, version: int | None = No
     workflow.save()
     triggers.sync(workflow, {})
     publish(WorkflowDeleted(workflow.organization_id, workflow.id, actor.user_id))
+    record(
+        "workflow.deleted",
+        "delete",
+        organization_id=workflow.organization_id,
+        actor=actor,
+        severity="medium",
+        resource_type="workflow",
+        resource_id=workflow.id,
+        details={"name": workflow.name, "version": workflow.version},
+    )
 
 
 def kept_version(*, actor: Actor, workflow_id: UUID, number: int | None = None) -> WorkflowVersion:

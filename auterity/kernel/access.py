@@ -15,6 +15,7 @@ class Permission(StrEnum):
     AI_MANAGE = "ai:manage"
     AI_PROCESS = "ai:process"
     AI_ROUTE = "ai:route"
+    AUDIT_READ = "audit:read"
     COMMUNICATION_SEND = "communication:send"
     EXECUTION_READ = "execution:read"
     INTEGRATION_MANAGE = "integration:manage"

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "corsheaders",
     "auterity",
+    "audit",
     "accounts",
     "vault",
     "integrations",
@@ -285,6 +286,9 @@ MONITORING: dict[str, Any] = {
     "disk_free_percent": 5.0,
 }
 
+# The audit trail. An organization's own policy may keep it longer or shorter, but never under `least_days`.
+AUDIT: dict[str, Any] = {"keep_days": 365, "least_days": 30}
+
 SOCKETS: dict[str, Any] = {"most": 4000}  # open at once in one process
 
 EGRESS_ALLOW = ENV.egress_allow
@@ -342,6 +346,7 @@ LOGGING = {
     "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
     "root": {"handlers": ["console"], "level": "WARNING"},
+    "loggers": {"audit.anchors": {"level": "INFO"}},
 }
 
 # The operators' site. Figures and lists are in `auterity.admin` and each app's `admin`.

@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
+from audit.trail import record
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import FieldProblem, InvalidInput
 from auterity.kernel.models import uuid7
@@ -237,6 +238,16 @@ def _performed(
             type=node.type.name,
             key=running.key,
             user=str(actor.user_id),
+        )
+        record(
+            "workflow.node.performed",
+            "perform",
+            organization_id=actor.organization_id,
+            actor=actor,
+            severity="medium",
+            resource_type="workflow",
+            resource_id=workflow_id,
+            details={"node": node.id, "type": node.type.name, "idempotency": running.key},
         )
     outcome = perform(node, config, running, max_output_bytes=settings.ENGINE["max_output_bytes"])
     step.notes = running.notes

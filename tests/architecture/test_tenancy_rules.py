@@ -19,6 +19,9 @@ MAY_LOOK_ACROSS_TENANTS = {
     "ai/services.py",  # usage of several organizations' executions, written in one commit
     "artefacts/selectors.py",  # files whose time is over, whoever's they are
     "artefacts/storage.py",  # bytes that no file has
+    "audit/chain.py",  # sealing and checking any chain, also the platform's own
+    "audit/selectors.py",  # operators and detectors
+    "audit/services.py",  # whose time is over, whoever's it is
     "auterity/admin.py",
     "executions/admin.py",
     "executions/arrivals.py",  # answers to questions that its caller has found inside an organization
@@ -58,6 +61,7 @@ MAY_LOOK_ACROSS_TENANTS = {
 OWNED_THROUGH_A_PARENT = {"artefacts.ArtefactChunk", "executions.ExecutionStep", "executions.WorkflowFigures"}
 # What belongs to the platform and to no tenant.
 NOBODYS = {
+    "audit.AuditChain",
     "executions.Worker",
     "monitoring.RequestBucket",
     "monitoring.SystemAlert",

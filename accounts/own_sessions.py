@@ -1,0 +1,108 @@
+"""A person's own logins and the devices they told us to know again."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts import risk, sessions
+from accounts.clients import Client, line
+from accounts.errors import NotAuthenticated, SessionNotFound
+from accounts.models import Session, TrustedDevice
+from audit import trail
+from auterity.kernel.access import Actor
+
+LONGEST_TRUST: Final = timedelta(days=30)
+
+
+def alive(actor: Actor, *, now: datetime | None = None) -> QuerySet[Session]:
+    """The actor's logins that are open, in every organization, newest first; lazily, with `organization`."""
+    rows = Session.objects.filter(user_id=actor.user_id, revoked_at=None, expires_at__gt=now or timezone.now())
+    return rows.select_related("organization").order_by("-id")
+
+
+def revoke(*, actor: Actor, session_id: UUID) -> None:
+    """End one of them, also the one at hand. Raises `SessionNotFound`, also for somebody else's and for one that has ended."""
+    now = timezone.now()
+    with transaction.atomic():
+        if not sessions.revoke(alive(actor, now=now).filter(pk=session_id), reason="revoked by its owner", now=now):
+            raise SessionNotFound
+        _note(actor, "auth.session.revoked", session_id, count=1)
+
+
+def revoke_others(*, actor: Actor) -> int:
+    """End all but the one at hand. Returns how many."""
+    if actor.session_id is None:
+        raise NotAuthenticated
+    now = timezone.now()
+    with transaction.atomic():
+        others = alive(actor, now=now).exclude(pk=actor.session_id)
+        ended = sessions.revoke(others, reason="revoked by its owner", now=now)
+        _note(actor, "auth.session.revoked", "all others", count=ended)
+        return ended
+
+
+def differences(session: Session, client: Client) -> list[tuple[str, str]]:
+    """How the client that uses a login now differs from the one that opened it: `(code, detail)`."""
+    found = []
+    if client.address and session.address and client.address != session.address:
+        found.append(("ip_changed", f"It was opened from {session.address}."))
+    if client.user_agent and session.user_agent and line(client.user_agent, 400) != session.user_agent:
+        found.append(("user_agent_changed", f"It was opened by {session.user_agent}."))
+    if client.fingerprint and session.fingerprint and risk.fingerprint_of(client) != session.fingerprint:
+        found.append(("device_changed", "It was opened on another device."))
+    return found
+
+
+def trust(*, actor: Actor, client: Client, days: int, now: datetime | None = None) -> datetime:
+    """Know this device again for so many days, at most 30: its logins are not questioned for being new. Returns until when."""
+    name = client.device_name or client.user_agent
+    return _trust(actor.user_id, risk.fingerprint_of(client), name, days, now or timezone.now())
+
+
+def trust_session(session: Session, *, days: int, name: str = "", now: datetime) -> datetime:
+    """The same for the device that a login was opened on."""
+    return _trust(session.user_id, session.fingerprint, name or session.device_name or session.user_agent, days, now)
+
+
+def trusted_until(session: Session, *, now: datetime | None = None) -> datetime | None:
+    """Until when the device of a login is known again; None where it is not."""
+    rows = TrustedDevice.objects.filter(user_id=session.user_id, fingerprint=session.fingerprint)
+    found = rows.filter(trusted_until__gt=now or timezone.now()).first()
+    return found.trusted_until if found is not None else None
+
+
+def trusted(actor: Actor) -> QuerySet[TrustedDevice]:
+    """The devices that are known again, newest first; lazily."""
+    return TrustedDevice.objects.filter(user_id=actor.user_id, trusted_until__gt=timezone.now()).order_by("-id")
+
+
+def distrust(*, actor: Actor, device_id: UUID) -> bool:
+    """Forget a device. Returns whether it was known."""
+    return TrustedDevice.objects.filter(user_id=actor.user_id, pk=device_id).delete()[0] > 0
+
+
+def _note(actor: Actor, event_type: str, resource_id: object, **about: object) -> None:
+    trail.record(
+        event_type,
+        "revoke",
+        organization_id=actor.organization_id,
+        actor=actor,
+        severity="low",
+        resource_type="session",
+        resource_id=resource_id,
+        details=about,
+    )
+
+
+def _trust(user_id: UUID, fingerprint: str, name: str, days: int, now: datetime) -> datetime:
+    until = now + min(timedelta(days=days), LONGEST_TRUST)
+    TrustedDevice.objects.update_or_create(
+        user_id=user_id, fingerprint=fingerprint, defaults={"trusted_until": until, "name": line(name, 100)}
+    )
+    return until
