@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.load import g14_tenants, g15_doors, g16_roles, g22_refresh, g27_rotation
+from tests.load import g14_tenants, g15_doors, g16_roles, g22_refresh, g23_guesses, g27_rotation
 
 
 @pytest.mark.load
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "gate", [g14_tenants, g15_doors, g16_roles, g22_refresh, g27_rotation], ids=lambda gate: gate.__name__
+    "gate", [g14_tenants, g15_doors, g16_roles, g22_refresh, g23_guesses, g27_rotation], ids=lambda gate: gate.__name__
 )
 def test_the_gate_is_passed(transactional_db: None, gate: Any) -> None:
     figures = gate.measure(True)
