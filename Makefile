@@ -84,7 +84,7 @@ check: setup ## Formatting, lint, types, import layers, migrations, OpenAPI
 	@$(BIN)/python manage.py check
 	@$(BIN)/python manage.py makemigrations --check --dry-run
 
-DIALECTS = auterity workflow_engine
+DIALECTS = auterity business orchestrator workflow_engine
 
 .PHONY: openapi
 openapi: setup ## Write docs/openapi anew, one document a dialect

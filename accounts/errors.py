@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from auterity.kernel.errors import DomainError, Kind
+from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput, Kind
 
 
 class NotAuthenticated(DomainError):
@@ -55,6 +55,19 @@ class TokenExpired(DomainError):
 
     def __init__(self, message: str | None = None, *, expired_at: datetime) -> None:
         super().__init__(message, expired_at=expired_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
+
+
+class RefreshReused(TokenInvalid):
+    """A token that buys one refresh came a second time, and its login was ended for it."""
+
+    slug = "refresh_reused"
+    sentence = "This token was used before. The login it belongs to has been ended."
+
+
+class UsernameTaken(DomainError):
+    kind = Kind.CONFLICT
+    slug = "username_taken"
+    sentence = "This user name is already registered."
 
 
 class MemberNotFound(DomainError):
@@ -208,6 +221,22 @@ class TooManyRoles(DomainError):
     sentence = "The organization has as many roles of its own as it may have. Delete one first."
 
 
+class PasswordWeak(InvalidInput):
+    """`details.rules` lists what the password breaks."""
+
+    slug = "password_weak"
+    sentence = "This password cannot be chosen."
+
+    def __init__(self, problems: list[FieldProblem]) -> None:
+        super().__init__(problems)
+        self.details = {"rules": [each.message for each in problems]}
+
+
+class PasswordReused(InvalidInput):
+    slug = "password_reused"
+    sentence = "This is your present password or one of your last ones."
+
+
 # -- second factors, locks and policies --------------------------------------------------------------------------------
 
 
@@ -287,6 +316,14 @@ class FreshLoginRequired(DomainError):
     kind = Kind.FORBIDDEN
     slug = "fresh_login_required"
     sentence = "Prove yourself again to do this: your login is older than ten minutes."
+
+
+class OwnLoginRequired(DomainError):
+    """What belongs to the person, whichever organization they are in, is not changed on one organization's word."""
+
+    kind = Kind.FORBIDDEN
+    slug = "own_login_required"
+    sentence = "Sign in with something of your own to do this, such as your password: your organization's provider is not enough."
 
 
 class AccountLocked(DomainError):

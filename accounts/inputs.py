@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from accounts import password_rules, policies
+from accounts.errors import PasswordReused, PasswordWeak
 from accounts.models import User, normal_email
 from accounts.policies import Rules
 from auterity.kernel.access import Role
@@ -18,6 +20,7 @@ from auterity.kernel.errors import FieldProblem, InvalidInput
 EMAIL_LENGTH = 254
 NAME_LENGTH = 150
 COMPANY_LENGTH = 200
+_USERNAME = re.compile(r"[A-Za-z0-9_.@+-]{3,150}")
 PASSWORD_LENGTH = 1024  # Bounds the work of hashing; nobody types more.
 
 
@@ -30,6 +33,7 @@ class Person:
     first_name: str
     last_name: str
     company: str | None
+    username: str | None = None
 
 
 def storable(text: str) -> bool:
@@ -37,15 +41,25 @@ def storable(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def person(*, email: str, password: str, first_name: str, last_name: str, company: str | None = None) -> Person:
-    """Check what a registration sends. Raises `InvalidInput` naming every field that is wrong."""
+def person(
+    *,
+    email: str,
+    password: str,
+    first_name: str,
+    last_name: str,
+    company: str | None = None,
+    username: str | None = None,
+    one_name: bool = False,
+) -> Person:
+    """Check what a registration sends; with `one_name` there is no last name. Raises `InvalidInput` naming every wrong field."""
     problems: list[FieldProblem] = []
     checked = Person(
         email=_email(email, problems),
         password=password,
         first_name=_text("first_name", first_name, NAME_LENGTH, problems),
-        last_name=_text("last_name", last_name, NAME_LENGTH, problems),
+        last_name="" if one_name else _text("last_name", last_name, NAME_LENGTH, problems),
         company=_text("company", company, COMPANY_LENGTH, problems) if company and company.strip() else None,
+        username=None if username is None else _username(username, email, problems),
     )
     _check_password(checked, problems)
     if problems:
@@ -63,14 +77,14 @@ def email(value: str) -> str:
 
 
 def new_password(password: str, owner: User, field: str = "password") -> None:
-    """Whether somebody may have this password instead of theirs. Raises `InvalidInput` naming `field`."""
+    """Whether somebody may have this password instead of theirs. Raises `PasswordWeak` or `PasswordReused` naming `field`."""
     problems: list[FieldProblem] = []
     checked = Person(owner.email, password, owner.first_name, owner.last_name, None)
     _check_password(checked, problems, policies.for_person(owner.pk), password_rules.organizations_of(owner))
-    if not problems:
-        problems += password_rules.reused(password, owner, policies.for_person(owner.pk).password_history)
     if problems:
-        raise InvalidInput([FieldProblem(field, each.message, each.code) for each in problems])
+        raise PasswordWeak([FieldProblem(field, each.message, each.code) for each in problems])
+    if found := password_rules.reused(password, owner, policies.for_person(owner.pk).password_history):
+        raise PasswordReused([FieldProblem(field, each.message, each.code) for each in found])
 
 
 def organization_name(name: str) -> str:
@@ -102,6 +116,15 @@ def _text(name: str, value: str, longest: int, problems: list[FieldProblem]) -> 
         problems.append(FieldProblem(name, f"At most {longest} characters are allowed."))
     elif not storable(value) or any(unicodedata.category(character) == "Cc" for character in value):
         problems.append(FieldProblem(name, "Control characters are not allowed.", "format"))
+    return value
+
+
+def _username(value: str, email: str, problems: list[FieldProblem]) -> str:
+    """One with an @ could be somebody's address, and then would let its owner be mistaken for them."""
+    if not _USERNAME.fullmatch(value):
+        problems.append(FieldProblem("username", "3 to 150 letters, digits and _ . @ + - are allowed.", "format"))
+    elif "@" in value and normal_email(value) != normal_email(email):
+        problems.append(FieldProblem("username", "A name with an @ must be your own address."))
     return value
 
 

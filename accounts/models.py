@@ -93,6 +93,9 @@ class User(Timestamped, AbstractBaseUser, PermissionsMixin):
     """One person, known by the e-mail address. `token_version` rises when every token issued before must die."""
 
     email = models.EmailField(max_length=254)
+    username = models.CharField(
+        max_length=150, null=True, blank=True, help_text="Another name to log in with, whatever its case (004)."
+    )
     first_name = models.CharField(max_length=150)
     last_name = models.CharField(max_length=150)
     is_active = models.BooleanField(default=True)
@@ -119,6 +122,7 @@ class User(Timestamped, AbstractBaseUser, PermissionsMixin):
         # Stored in lower case, and unique: together, unique whatever the case, and one index serves the look-up too.
         constraints = [
             models.UniqueConstraint(fields=["email"], name="users_email_unique"),
+            models.UniqueConstraint(Lower("username"), name="users_username_unique"),
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="users_email_lower"),
         ]
 

@@ -30,6 +30,15 @@ class Changed:
     revoked_sessions: int
 
 
+@dataclass(frozen=True, slots=True)
+class Reset:
+    """A password chosen by a mailed link."""
+
+    user_id: UUID
+    changed_at: datetime
+    revoked_sessions: int
+
+
 def change(
     *,
     actor: Actor,
@@ -70,6 +79,27 @@ def replace(
         return Changed(logins.reopen(session, client=client, now=now), now, ended)
 
 
+def change_here(
+    *, actor: Actor, current_password: str, new_password: str, end_others: bool = True
+) -> tuple[datetime, int]:
+    """Another password, proved by the present one, in a login that goes on with its tokens; the person's others end.
+
+    Returns when, and how many logins ended. Raises `WrongCredentials`, `AccountLocked`, `PasswordWeak` or `PasswordReused`.
+    """
+    session = logins.session_of(actor)
+    user, now = User.objects.get(pk=actor.user_id), timezone.now()
+    secret_words.confirm(user, current_password, now=now, message="This is not your present password.")
+    inputs.new_password(new_password, user, "new_password")
+    hashed, before = make_password(new_password), user.password
+    with transaction.atomic():
+        if not _store(user, hashed, now=now, instead_of=before):
+            raise WrongCredentials("This is not your present password.")
+        others = Session.objects.filter(user_id=user.pk).exclude(pk=session.pk)
+        ended = sessions.revoke(others, reason="password changed", now=now) if end_others else 0
+        changed(user.pk, "changed", organization_id=actor.organization_id)
+    return now, ended
+
+
 def forgot(*, email: str) -> None:
     """Have a link mailed, by which another password can be chosen within an hour, if the address has an account.
 
@@ -78,8 +108,11 @@ def forgot(*, email: str) -> None:
     letters.owe_proof(LetterKind.PASSWORD_RESET, inputs.email(email))
 
 
-def reset(*, token: str, password: str) -> None:
-    """Choose another password by a mailed link, once. Ends every login of the person. Raises `LinkInvalid` or `InvalidInput`."""
+def reset(*, token: str, password: str) -> Reset:
+    """Choose another password by a mailed link, once. Ends every login of the person.
+
+    Raises `LinkInvalid`, `PasswordWeak` or `PasswordReused`.
+    """
     now = timezone.now()
     proof = proofs.find(token, LetterKind.PASSWORD_RESET, now=now)
     inputs.new_password(password, proof.user)
@@ -87,9 +120,10 @@ def reset(*, token: str, password: str) -> None:
     with transaction.atomic():
         proofs.spend(proof, now=now)
         _store(proof.user, hashed, now=now)
-        sessions.revoke_all([proof.user_id], reason="password reset", now=now)
+        ended = sessions.revoke_all([proof.user_id], reason="password reset", now=now)
         changed(proof.user_id, "reset")
     secret_words.unlock(proof.user.email)
+    return Reset(proof.user_id, now, ended)
 
 
 def send_verification(*, actor: Actor) -> None:

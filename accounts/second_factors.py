@@ -97,8 +97,18 @@ def begin(*, actor: Actor, label: str = "", now: datetime | None = None) -> totp
     return totp.begin(User.objects.get(pk=actor.user_id), label=label, now=now or timezone.now())
 
 
-def confirm(*, actor: Actor, code: str, setup_id: UUID | None = None, now: datetime | None = None) -> Enabled:
+def begin_with_codes(*, actor: Actor, now: datetime | None = None) -> tuple[totp.Setup, list[str]]:
+    """As `begin`, with the backup codes shown at once; they count once the authenticator does. Raises `MfaAlreadyEnabled`."""
+    setup = begin(actor=actor, now=now)
+    return setup, backup_codes.make(actor.user_id)
+
+
+def confirm(
+    *, actor: Actor, code: str, setup_id: UUID | None = None, keep_codes: bool = False, now: datetime | None = None
+) -> Enabled:
     """Turn the authenticator on by its first code. The login at hand is proved by it too; the person's others go on.
+
+    `keep_codes` leaves backup codes that were shown already, of which none is shown again.
 
     Raises `NoPendingSetup`, `MfaInvalid` or `MfaAttempts`.
     """
@@ -116,7 +126,7 @@ def confirm(*, actor: Actor, code: str, setup_id: UUID | None = None, now: datet
     with transaction.atomic():
         if not totp.accept(row, code, now=now, confirming=True):  # Somebody was faster.
             raise NoPendingSetup
-        codes = backup_codes.make(user.pk)
+        codes = [] if keep_codes and backup_codes.left(user.pk) else backup_codes.make(user.pk)
         _changed(user.pk, actor.organization_id, Factor.TOTP, "enabled")
     return Enabled(now, codes)
 

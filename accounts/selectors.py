@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Q, QuerySet
+from django.db.models.functions import Lower
 
 from accounts.errors import MemberNotFound
-from accounts.models import Membership, Organization, User
+from accounts.inputs import storable
+from accounts.models import Membership, Organization, Session, User
 from auterity.kernel.access import Actor, Permission, Role, require, shown_roles
 
 
@@ -35,6 +37,24 @@ def profile(actor: Actor) -> Profile:
     custom = "" if member.custom_role is None else member.custom_role.name
     roles = [custom] if custom else shown_roles(role)
     return Profile(member.user, member.organization, role, roles, sorted(actor.permissions), custom)
+
+
+def address_of(name: str) -> str:
+    """The address of the account that logs in with this name; the name itself where it is none, for a login to refuse."""
+    if "@" in name or not storable(name):
+        return name
+    found = (
+        User.objects.alias(low=Lower("username"))
+        .filter(low=name.strip().lower())
+        .values_list("email", flat=True)
+        .first()
+    )
+    return name if found is None else found
+
+
+def login_dialect(session_id: UUID) -> str:
+    """The dialect that a login was begun in; empty for one that is not known."""
+    return Session.objects.filter(pk=session_id).values_list("dialect", flat=True).first() or ""
 
 
 def organization(actor: Actor) -> Organization:

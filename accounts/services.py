@@ -11,11 +11,12 @@ import structlog
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts import inputs, letters, logins, sessions, tokens
 from accounts.clients import Client
-from accounts.errors import EmailTaken, NotAuthenticated, TokenExpired, TokenInvalid
+from accounts.errors import EmailTaken, NotAuthenticated, RefreshReused, TokenExpired, TokenInvalid, UsernameTaken
 from accounts.events import TokenReused
 from accounts.models import LetterKind, Membership, Organization, RefreshToken, Session, User
 from accounts.pairs import TokenPair, pair_of
@@ -46,12 +47,30 @@ class CrossSystemToken:
     permissions: list[str]
 
 
-def register(*, email: str, password: str, first_name: str, last_name: str, company: str | None = None) -> Registered:
+def register(
+    *,
+    email: str,
+    password: str,
+    first_name: str,
+    last_name: str,
+    company: str | None = None,
+    username: str | None = None,
+    one_name: bool = False,
+) -> Registered:
     """Create an account and its organization, a personal one when no company is named (000 and 001, Register).
 
-    Raises `InvalidInput` with every wrong field, or `EmailTaken`.
+    `username` is a second name to log in with (004). `one_name`: a client knows of one name only, and there is no last one.
+    Raises `InvalidInput` with every wrong field, `EmailTaken` or `UsernameTaken`.
     """
-    person = inputs.person(email=email, password=password, first_name=first_name, last_name=last_name, company=company)
+    person = inputs.person(
+        email=email,
+        password=password,
+        first_name=first_name,
+        last_name=last_name,
+        company=company,
+        username=username,
+        one_name=one_name,
+    )
     hashed = make_password(person.password)
     with transaction.atomic():
         user = new_user(person, hashed)
@@ -64,7 +83,7 @@ def register(*, email: str, password: str, first_name: str, last_name: str, comp
 
 
 def new_user(person: inputs.Person, hashed: str, *, verified_at: datetime | None = None) -> User:
-    """Store a checked person under a hashed password. Raises `EmailTaken`, also when two come in the same moment.
+    """Store a checked person under a hashed password. Raises `EmailTaken` or `UsernameTaken`, also when two come at once.
 
     `verified_at` is when the mailbox was proved to be theirs.
     """
@@ -74,13 +93,20 @@ def new_user(person: inputs.Person, hashed: str, *, verified_at: datetime | None
                 email=person.email,
                 first_name=person.first_name,
                 last_name=person.last_name,
+                username=person.username,
                 password=hashed,
                 email_verified_at=verified_at,
             )
     except IntegrityError as error:
         if User.objects.filter(email=person.email).exists():
             raise EmailTaken from error
+        if person.username is not None and _has_name(person.username):
+            raise UsernameTaken from error
         raise
+
+
+def _has_name(username: str) -> bool:
+    return User.objects.alias(low=Lower("username")).filter(low=username.lower()).exists()
 
 
 def login(
@@ -98,14 +124,16 @@ def login(
     return logins.by_password(email=email, password=password, client=client, now=now)
 
 
-def refresh(*, token: str, access_seconds: int, now: datetime | None = None) -> TokenPair:
+def refresh(*, token: str, access_seconds: int, refresh_only: bool = False, now: datetime | None = None) -> TokenPair:
     """Exchange a refresh token, once, for a new pair; or a still valid access token, once, for a new access token.
 
     The second is what 001, "Token Refresh", sends; that token stays good for requests until its own `exp`. Using either
-    a second time ends the session, with everything that came from it. Raises `TokenInvalid` or `TokenExpired`.
+    a second time ends the session, with everything that came from it. `refresh_only` takes no access token.
+    Raises `TokenExpired`, `RefreshReused`, or `TokenInvalid` for any other reason.
     """
     now = now or timezone.now()
-    claims = tokens.read(token, TokenKind.REFRESH, TokenKind.ACCESS, now=now)
+    kinds = (TokenKind.REFRESH,) if refresh_only else (TokenKind.REFRESH, TokenKind.ACCESS)
+    claims = tokens.read(token, *kinds, now=now)
     # Durable: the end of a session must not be rolled back by the error that tells of it.
     with transaction.atomic(durable=True):
         standing = tokens.standing(claims, now=now)
@@ -128,7 +156,7 @@ def refresh(*, token: str, access_seconds: int, now: datetime | None = None) -> 
             )
             publish(TokenReused(claims.session_id, claims.user_id, standing.actor.organization_id))
     log.warning("refresh_token_reused", session_id=str(claims.session_id), user_id=str(claims.user_id))
-    raise TokenInvalid
+    raise RefreshReused
 
 
 def switch_organization(

@@ -11,7 +11,7 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.events import ApiKeyEnded, RightsChanged, SessionRevoked
-        from api.base import forgotten_answers
+        from api.idempotency import forgotten_answers
         from api.models import IdempotencyRecord
         from api.needs import check_operations
         from api.socket_tickets import forgotten_tickets

@@ -9,7 +9,6 @@ class WorkflowList(AuterityView):
 
 from __future__ import annotations
 
-import datetime as dt
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,16 +16,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, ClassVar, Generic, TypeVar, cast
-from uuid import UUID
 
 import orjson
 import structlog
-from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
-from django.utils import timezone
-from django.utils.crypto import salted_hmac
 from pydantic import BaseModel
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import BasePermission
@@ -35,16 +29,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.errors import NotAuthenticated
-from api import fields, needs
-from api.answered import open_answer, seal_answer
+from api import csrf, fields, needs
+from api.cookies import Cookie
 from api.dialect import DIALECTS, Dialect
+from api.idempotency import once
 from api.later import Later, answer_later
-from api.models import IdempotencyRecord
 from api.needs import Needs
 from api.parsers import JsonParser, JsonRenderer
 from api.problems import (
     Crashed,
-    IdempotencyMismatch,
     MalformedBody,
     NoSuchPath,
     PreconditionFailed,
@@ -65,7 +58,6 @@ log = structlog.get_logger(__name__)
 
 _Body = TypeVar("_Body")
 
-IDEMPOTENCY_HOURS = 24
 _REVISION = re.compile(r'"(\d{1,18})(?:-[0-9a-f]+)?"')
 
 
@@ -78,6 +70,7 @@ class Answer:
     headers: dict[str, str] | None = None
     sparse: bool = False  # leave out the keys that were not set
     media: str | None = None  # what an already written body (bytes) is; the view's renderer sends it as it stands
+    cookies: tuple[Cookie, ...] = ()
     later: Callable[[Response], Later] | None = None  # what has to happen first, and how the response is finished then
     revision: int | None = None  # the revision that the body shows, which `If-Match` may name when it is changed
     beside: dict[str, Any] | None = None  # what an envelope shows beside the body, such as which page of a list it is
@@ -163,6 +156,12 @@ class DialectView(WordsRefusals):
     def get_permissions(self) -> Any:
         return [] if self._open else super().get_permissions()
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """A public view knows nobody by cookie, unless it asks `api.logins` for that."""
+        super().initial(request, *args, **kwargs)
+        if self.dialect.cookies and not self._open:
+            csrf.check(request._request)
+
     def shown(self, body: Any) -> Any:
         """A successful answer as this client knows it. For a dialect whose editions differ."""
         return body
@@ -224,7 +223,7 @@ def operation(
             chosen = _chosen(view, request, choosable, given)
             key = request.headers.get("Idempotency-Key", "") if creates and isinstance(call.actor, Actor) else ""
             if key:
-                response = _once(view, call, key, lambda: method(view, call, **ids))
+                response = once(call.actor, request, key, lambda: _respond(method(view, call, **ids)))
                 return _shown(view, response, choosable, chosen, says)
             answer = method(view, call, **ids)
             response = _shown(view, _respond(answer), choosable, chosen, says)
@@ -321,46 +320,11 @@ def _respond(answer: Answer) -> Any:
         else answer.body
     )
     response = Response(body, status=answer.status, headers=answer.headers, content_type=answer.media)
+    for cookie in answer.cookies:
+        cookie.put(response)
     response.revision = answer.revision  # type: ignore[attr-defined]  # For the ETag; see `api.caching`.
     response.beside = answer.beside  # type: ignore[attr-defined]
     return response
-
-
-def _once(view: DialectView, call: Call[Any], key: str, act: Callable[[], Answer]) -> Response:
-    """Do it once for a key. The record and what it created are one transaction; whoever comes second gets the first answer."""
-    if len(key) > 255:
-        raise InvalidInput([FieldProblem("Idempotency-Key", "This may have at most 255 characters.")])
-    request = call.request
-    # Keyed, so that nobody who reads the table can try out what a body held, such as a password.
-    asked = orjson.dumps([request.method, request.get_full_path(), request.data], option=orjson.OPT_SORT_KEYS)
-    digest = salted_hmac("idempotency", asked, algorithm="sha256").hexdigest()
-    # A key is one person's, or one API key's: somebody else's first answer would show what its reader may not see.
-    endpoint = f"{call.actor.key_id or call.actor.user_id} {request.method} {request.path_info}"[:200]
-    known = IdempotencyRecord.objects.of(call.actor).filter(endpoint=endpoint, key=key)
-    known.filter(created_at__lt=timezone.now() - dt.timedelta(hours=IDEMPOTENCY_HOURS)).delete()
-    try:
-        with transaction.atomic():
-            record = IdempotencyRecord(
-                organization_id=call.actor.organization_id, endpoint=endpoint, key=key, request_hash=digest
-            )
-            record.save(force_insert=True)
-            response = _respond(act())
-            record.status, record.sealed = response.status_code, seal_answer(record, response.data)
-            record.save(update_fields=["status", "sealed"])
-            return response
-    except IntegrityError:
-        first = known.first()
-        if first is None or first.status is None:
-            raise
-    if first.request_hash != digest:
-        raise IdempotencyMismatch
-    return Response(open_answer(first), status=first.status, headers={"Idempotent-Replayed": "true"})
-
-
-def forgotten_answers(organization_id: UUID, now: dt.datetime) -> QuerySet[IdempotencyRecord]:
-    """Answers that no key gets any more."""
-    rows: QuerySet[IdempotencyRecord] = IdempotencyRecord.objects.of(organization_id)
-    return rows.filter(created_at__lt=now - dt.timedelta(hours=IDEMPOTENCY_HOURS))
 
 
 def no_such_path(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

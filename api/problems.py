@@ -16,7 +16,7 @@ from django.http.multipartparser import MultiPartParserError
 from pydantic import ValidationError
 from rest_framework import exceptions as rest
 
-from accounts.errors import NotAuthenticated
+from accounts.errors import NotAuthenticated, TokenInvalid
 from auterity.kernel.errors import (
     DomainError,
     FieldProblem,
@@ -64,6 +64,26 @@ class RefreshInvalid(DomainError):
     kind = Kind.UNAUTHENTICATED
     slug = "refresh_invalid"
     sentence = "There is no valid refresh token, and no valid access token either."
+
+
+class PasswordMismatch(DomainError):
+    slug = "password_mismatch"
+    sentence = "The password and its confirmation differ."
+
+
+class CsrfFailed(DomainError):
+    """A change asked for by a cookie alone, which a foreign page could have sent; or with a token that does not fit."""
+
+    kind = Kind.FORBIDDEN
+    slug = "csrf_failed"
+    sentence = "Send a token of GET /api/v1/auth/csrf-token as X-CSRF-TOKEN; this one is missing, wrong or too old."
+
+
+class SessionEnded(TokenInvalid):
+    """A genuine token in its time, whose login was ended: logged out, password changed, switched off."""
+
+    slug = "session_ended"
+    sentence = "The login behind this token has been ended."
 
 
 class UnknownEdition(DomainError):

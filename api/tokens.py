@@ -1,7 +1,8 @@
 """The credential of a request, read once: the rate limits ask whose it is, the door whether what is behind it is alive.
 
 It is a token of a login, or an API key: `Authorization: Bearer` takes both, `X-API-Key` takes a key. The first that is sent
-counts alone: a bad one is not made good by the other.
+counts alone: a bad one is not made good by the other. Where the path's dialect knows browsers by cookie, the cookie's token
+counts while neither header is sent.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from django.utils import timezone
 from accounts import keys, tokens
 from accounts.errors import ApiKeyNotFromHere, TokenInvalid
 from accounts.tokens import Claims, TokenKind
+from api import cookies
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import DomainError
 
@@ -38,6 +40,7 @@ class Bearer:
     token: str = field(repr=False)
     claims: Claims | None
     problem: DomainError | None = None
+    by_cookie: bool = False
 
     @property
     def claimed(self) -> Claims | None:
@@ -72,6 +75,8 @@ class Key:
     token: str = field(repr=False)
     address: str
     claimed: None = None
+    claims: None = None
+    by_cookie: bool = False
 
     @property
     def caller(self) -> Caller | None:
@@ -97,7 +102,7 @@ _GOOD_KEYS: OrderedDict[str, Caller] = OrderedDict()  # by digest
 
 
 def bearer_of(request: HttpRequest) -> Bearer | Key | None:
-    """The credential of `Authorization: Bearer` or `X-API-Key`, or None where there is none."""
+    """The credential of `Authorization: Bearer`, `X-API-Key` or the session cookie, or None where there is none."""
     found: Bearer | Key | None
     try:
         found = request._bearer  # type: ignore[attr-defined]
@@ -123,11 +128,18 @@ def _read(request: HttpRequest) -> Bearer | Key | None:
     scheme, _, sent = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     token = sent.strip()
     if scheme.lower() == "bearer" and token:
-        if keys.is_key(token):
-            return Key(token, address)
-        try:
-            return Bearer(token, tokens.read(token, TokenKind.ACCESS))
-        except DomainError as error:
-            return Bearer(token, None, error)
+        return Key(token, address) if keys.is_key(token) else _bearer(token)
     key = request.META.get("HTTP_X_API_KEY", "").strip()
-    return Key(key, address) if key else None
+    if key:
+        return Key(key, address)
+    if scheme or not getattr(request, "takes_cookies", False):
+        return None
+    kept = cookies.access_token(request)
+    return _bearer(kept, by_cookie=True) if kept else None
+
+
+def _bearer(token: str, *, by_cookie: bool = False) -> Bearer:
+    try:
+        return Bearer(token, tokens.read(token, TokenKind.ACCESS), None, by_cookie)
+    except DomainError as error:
+        return Bearer(token, None, error, by_cookie)

@@ -8,6 +8,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("admin", RedirectView.as_view(url="/admin/")),
     path("", include("api.auterity.urls")),
+    path("", include("api.business.urls")),
+    path("", include("api.orchestrator.urls")),
     path("", include("api.workflow_engine.urls")),
     path("", include("api.hosted.urls")),
 ]

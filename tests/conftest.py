@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management.commands import flush
 from django.db.backends.postgresql.base import DatabaseOperations as PostgresOperations
 from django.db.backends.sqlite3.base import DatabaseOperations as SqliteOperations
 
@@ -54,5 +55,7 @@ def _flush_postgres(_self: PostgresOperations, _style: Any, tables: Iterable[str
     ]
 
 
+# The signal after it only makes the rows of those two tables again.
+flush.emit_post_migrate_signal = lambda *_about, **_how: None
 SqliteOperations.sql_flush = _flush_sqlite
 PostgresOperations.sql_flush = _flush_postgres

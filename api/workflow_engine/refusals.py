@@ -20,7 +20,7 @@ def details_of(error: DomainError) -> dict[str, Any]:
     if not isinstance(error, InvalidInput) or not error.problems:
         return dict(error.details)
     first = error.problems[0]
-    return {
+    return dict(error.details) | {
         "field": first.field,
         "issue": first.message,
         "problems": [{"field": each.field, "issue": each.message} for each in error.problems],

@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "accounts",
     "vault",
     "integrations",
+    "identity",
     "artefacts",
     "ai",
     "workflows",
@@ -49,6 +50,7 @@ INSTALLED_APPS = [
     "executions",
     "notifications",
     "monitoring",
+    "security",
     "privacy",
     "api",
 ]
@@ -58,9 +60,10 @@ WEB_THREADS = 16  # requests one web process works on side by side; see auterity
 MIDDLEWARE = [
     "api.metering.MeterMiddleware",
     "api.middleware.EdgeMiddleware",
+    "api.watching.WatchMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
+    "api.middleware.ExactCorsMiddleware",
     "api.middleware.LimitsMiddleware",
     "api.caching.CachingMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -189,8 +192,14 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = "operators_csrftoken"  # `csrftoken` is the API's own; see `api.csrf`.
+# The cookies of users' logins: over TLS only, but where this machine is all there is.
+COOKIES_SECURE = not EMBEDDED or PUBLIC_URL.startswith("https://")
+# Exactly these origins, with scheme and port, and of our pages the API alone.
 CORS_ALLOWED_ORIGINS = ENV.cors_origins
-CORS_ALLOW_CREDENTIALS = True  # For the origins above only.
+CORS_ALLOW_CREDENTIALS = ENV.cors_credentials
+CORS_URLS_REGEX = r"^/(?:api|v1|native|public|health|openapi)\b"
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 CORS_ALLOW_HEADERS = [
     *default_headers,
     "api-version",
@@ -198,7 +207,9 @@ CORS_ALLOW_HEADERS = [
     "if-match",
     "if-none-match",
     "range",
+    "x-csrf-token",
     "x-request-id",
+    "x-session-cookies",
 ]
 CORS_EXPOSE_HEADERS = [
     "API-Version",
@@ -296,6 +307,16 @@ MONITORING: dict[str, Any] = {
 AUDIT: dict[str, Any] = {"keep_days": 365, "least_days": 30}
 
 SOCKETS: dict[str, Any] = {"most": 4000}  # open at once in one process
+
+PASSKEY_DOMAIN = ENV.passkey_domain
+PASSKEY_ORIGINS = ENV.passkey_origins
+GOOGLE: dict[str, Any] = {
+    "client_id": ENV.google_client_id,
+    "client_secret": ENV.google_client_secret,
+    "issuer": ENV.google_issuer,
+    "registration": ENV.google_registration,
+}
+OAUTH_REDIRECT_URIS = ENV.oauth_redirects
 
 EGRESS_ALLOW = ENV.egress_allow
 OPENAI_API_KEY = ENV.openai_api_key

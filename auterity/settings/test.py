@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from auterity.settings.base import *  # noqa: F403  Django's own way of building one settings module on another.
-from auterity.settings.base import ARTEFACTS, DATABASES, EMBEDDED, ENGINE
+from auterity.settings.base import ARTEFACTS, DATABASES, EMBEDDED, ENGINE, GOOGLE
 
 _data = Path(tempfile.mkdtemp(prefix="auterity-test-"))
 
@@ -23,10 +23,12 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": str(_data / "test.sqlite3")}
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 0
+WHITENOISE_AUTOREFRESH = True  # Looks for a file when it is asked for, not for every file in every test client.
 ENGINE = {**ENGINE, "lease_seconds": 3.0, "poll_seconds": 0.1}
 OPENAI_API_KEY = ""
 OPENAI_BASE_URL = ""
 SMTP_URL = ""
 SMS_URL = ""
 SQLITE_DIR = ""
+GOOGLE = {**GOOGLE, "client_id": "", "client_secret": ""}
 RATE_LIMITS = False  # But in the tests of the limits.

@@ -30,3 +30,16 @@ def refused(answer: Any, status: int, code: str) -> dict[str, Any]:
     assert error["code"].startswith(f"ERR_{status}_")
     assert error["message"] == body["detail"]
     return error
+
+
+def orchestrator_refusal(answer: Any, status: int, code: str) -> dict[str, Any]:
+    """The `error` of a refusal of 002."""
+    assert answer.status_code == status, (answer.status_code, answer.content)
+    body = answer.json()
+    assert set(body) == {"error"}
+    error: dict[str, Any] = body["error"]
+    assert set(error) == {"code", "message", "details", "request_id", "timestamp"}
+    assert error["code"] == code, error
+    assert all(set(each) == {"field", "message"} for each in error["details"])
+    assert error["request_id"] == answer.headers["X-Request-ID"]
+    return error

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 from drf_spectacular.renderers import OpenApiJsonRenderer, OpenApiJsonRenderer2
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
@@ -35,6 +38,15 @@ class OpenApiView(WordsRefusals, SpectacularAPIView):
     needs = OPEN
     urlconf = "api.auterity.urls"
     renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer]
+
+    def _get_schema_response(self, request: Request) -> Response:
+        return Response(_document(self.urlconf))
+
+
+@cache
+def _document(urlconf: str) -> Any:
+    """The document of a process; making it takes a second or more."""
+    return OpenApiView.generator_class(urlconf=urlconf).get_schema(request=None, public=True)
 
 
 @extend_schema(exclude=True)

@@ -36,7 +36,7 @@ class JwtTokens(BaseModel):
     """
 
     access_token: str | None = None
-    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  Not a password.
+    token_type: Literal["Bearer", "bearer"] = "Bearer"  # noqa: S105  Not a password.
     expires_in: int
     user_id: UUID
     role: ShownRole

@@ -5,17 +5,30 @@ from __future__ import annotations
 from django.utils import timezone
 from rest_framework.parsers import FormParser, MultiPartParser
 
-from accounts import errors, selectors, services
-from accounts.services import TokenPair
-from api import logins
+from accounts import errors, selectors, services, tokens
+from accounts import logins as account_logins
+from accounts.pairs import TokenPair
+from accounts.tokens import TokenKind
+from api import cookies, csrf, logins
 from api.base import Answer, Call, operation
 from api.needs import OPEN, SIGNED_IN
 from api.parsers import JsonParser
-from api.problems import RefreshInvalid
+from api.problems import CsrfFailed, RefreshInvalid, SessionEnded
 from api.workflow_engine.bodies import auth as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
 
 NO_STORE = {"Cache-Control": "no-store"}
+LOGIN_ERRORS = (
+    errors.WrongCredentials,
+    errors.MfaRequired,
+    errors.MfaInvalid,
+    errors.MfaAttempts,
+    errors.AccountInactive,
+    errors.AccountLocked,
+    errors.AddressNotAllowed,
+    errors.PasswordExpired,
+    errors.RiskBlocked,
+)
 
 
 class JwtLoginView(WorkflowEngineView):
@@ -29,19 +42,20 @@ class JwtLoginView(WorkflowEngineView):
         body=bodies.JwtLogin,
         answers={200: bodies.JwtTokens},
         needs=OPEN,
-        raises=[errors.WrongCredentials, errors.AccountInactive],
+        raises=LOGIN_ERRORS,
     )
     def post(self, call: Call[bodies.JwtLogin]) -> Answer:
-        """Wrong credentials are one answer, whatever the cause."""
-        pair = services.login(
-            email=call.body.username,
-            password=call.body.password,
-            dialect=self.dialect.name,
-            access_seconds=self.dialect.access_seconds,
-            address=logins.address(call.request),
-            user_agent=logins.user_agent(call.request),
+        """Wrong credentials are one answer, whatever the cause. Where a second factor is on and none was sent, the refusal's
+        `details` have an `mfa_token` and the `methods`; `/api/v1/enhanced/multi-factor` finishes the login."""
+        body = call.body
+        pair = account_logins.by_password(
+            email=selectors.address_of(body.username),
+            password=body.password,
+            totp_code=body.totp_code or "",
+            backup_code=body.backup_code or "",
+            client=logins.client(call.request, self.dialect, device_name=body.device_name, remember=body.remember_me),
         )
-        return tokens_answer(pair)
+        return tokens_answer(pair, in_cookies=cookies.are_asked_for(call.request._request))
 
 
 class JwtRefreshView(WorkflowEngineView):
@@ -54,16 +68,33 @@ class JwtRefreshView(WorkflowEngineView):
         body=bodies.JwtRefresh,
         answers={200: bodies.JwtTokens},
         needs=OPEN,
-        raises=[RefreshInvalid, errors.TokenExpired],
+        raises=[RefreshInvalid, SessionEnded, errors.RefreshReused, errors.TokenExpired, CsrfFailed],
     )
     def post(self, call: Call[bodies.JwtRefresh]) -> Answer:
-        """Takes the refresh token in the body, or a still valid access token as bearer. Each works once; using one a second time
-        ends the whole login."""
+        """Takes the refresh token in the body or in its cookie, or a still valid access token as bearer. Each works once; using
+        one a second time ends the whole login."""
+        request = call.request._request
         token = call.body.refresh_token or logins.bearer_token(call.request)
+        by_cookie = not token
+        token = token or cookies.refresh_token(request)
         try:
-            return tokens_answer(services.refresh(token=token, access_seconds=self.dialect.access_seconds))
+            claims = tokens.read(token, *((TokenKind.REFRESH,) if by_cookie else (TokenKind.REFRESH, TokenKind.ACCESS)))
         except errors.TokenInvalid as error:
             raise RefreshInvalid from error
+        if by_cookie:
+            csrf.require(request, claims.session_id)
+        begun = selectors.login_dialect(claims.session_id)
+        try:
+            pair = services.refresh(
+                token=token, access_seconds=logins.access_seconds_of(begun, self.dialect.access_seconds)
+            )
+        except errors.RefreshReused:
+            raise
+        except errors.TokenInvalid as error:
+            raise SessionEnded from error
+        return tokens_answer(
+            pair, in_cookies=by_cookie, token_type="Bearer" if begun == self.dialect.name else "bearer"
+        )
 
 
 class JwtLogoutView(WorkflowEngineView):
@@ -77,23 +108,61 @@ class JwtLogoutView(WorkflowEngineView):
             ended = services.end_all_sessions(user_ids=[call.actor.user_id], reason="logout")
         else:
             services.logout(actor=call.actor, refresh_token=call.body.refresh_token)
-        return Answer(bodies.LoggedOut(revoked_sessions=ended, logged_out_at=timezone.now()), headers=NO_STORE)
+        return Answer(
+            bodies.LoggedOut(revoked_sessions=ended, logged_out_at=timezone.now()),
+            headers=NO_STORE,
+            cookies=cookies.none_left(call.request._request),
+        )
 
 
-def tokens_answer(pair: TokenPair) -> Answer:
-    profile = selectors.profile(pair.actor)
-    return Answer(
-        bodies.JwtTokens.model_validate(
-            {
-                "access_token": pair.access_token,
-                "token_type": "Bearer",
-                "expires_in": pair.expires_in,
-                "user_id": profile.user.pk,
-                "role": logins.shown_role(profile),
-                "session_id": pair.actor.session_id,
-            }
-            | ({"refresh_token": pair.refresh_token} if pair.refresh_token is not None else {})
-        ),
-        headers=NO_STORE,
-        sparse=True,
+class CsrfTokenView(WorkflowEngineView):
+    public = True
+    raw = True
+
+    @operation(
+        id="csrf_token",
+        summary="A token for changes that a browser asks for",
+        answers={200: bodies.CsrfToken},
+        whole=True,
+        needs=OPEN,
     )
+    def get(self, call: Call[None]) -> Answer:
+        """For the login that is known by cookie or bearer, else for the browser that asks; good for twelve hours."""
+        request = call.request._request
+        try:
+            caller = logins.caller(call.request)
+        except (errors.TokenInvalid, errors.TokenExpired):
+            caller = None
+        if caller is not None and caller.session_id is not None:
+            return Answer(bodies.CsrfToken(csrf_token=csrf.for_session(caller.session_id)), headers=NO_STORE)
+        token, cookie = csrf.for_browser(request)
+        return Answer(bodies.CsrfToken(csrf_token=token), headers=NO_STORE, cookies=(cookie,))
+
+
+def tokens_answer(pair: TokenPair, *, in_cookies: bool = False, token_type: str = "Bearer") -> Answer:  # noqa: S107  Not a password.
+    """The flat body of a login. For a browser the tokens are in cookies, and what it proves itself with is in the body.
+
+    `token_type` is as the document writes it that the login was begun by: 003's Bearer or 004's bearer.
+    """
+    profile = selectors.profile(pair.actor)
+    shown = {
+        "token_type": token_type,
+        "expires_in": pair.expires_in,
+        "user_id": profile.user.pk,
+        "role": logins.shown_role(profile),
+        "session_id": pair.session_id,
+    }
+    if pair.refresh_token is not None:
+        shown["refresh_expires_in"] = pair.refresh_expires_in
+    if in_cookies:
+        shown["csrf_token"] = csrf.for_session(pair.session_id)
+        return Answer(
+            bodies.JwtTokens.model_validate(shown),
+            headers=NO_STORE,
+            sparse=True,
+            cookies=cookies.of_pair(pair),
+        )
+    shown["access_token"] = pair.access_token
+    if pair.refresh_token is not None:
+        shown["refresh_token"] = pair.refresh_token
+    return Answer(bodies.JwtTokens.model_validate(shown), headers=NO_STORE, sparse=True)

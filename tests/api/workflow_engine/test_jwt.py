@@ -146,3 +146,12 @@ def test_a_wrong_method_names_the_right_one(anyone: Api) -> None:
 
 def test_a_trailing_slash_changes_nothing(ann: Person, anyone: Api) -> None:
     assert anyone.post(f"{LOGIN}/", credentials(ann)).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refresh_token_that_comes_back_ends_the_whole_login(ann: Person, anyone: Api) -> None:
+    first = anyone.made(LOGIN, credentials(ann))
+    second = anyone.made(REFRESH, {"refresh_token": first["refresh_token"]})
+    refused(anyone.post(REFRESH, {"refresh_token": first["refresh_token"]}), 401, "ERR_401_REFRESH_REUSED")
+    refused(anyone.post(REFRESH, {"refresh_token": second["refresh_token"]}), 401, "ERR_401_SESSION_REVOKED")
+    assert Api(second["access_token"]).get("/api/workflows").status_code == 401
