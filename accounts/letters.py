@@ -41,7 +41,7 @@ def owe_proof(kind: LetterKind, email: str) -> None:
 
 
 def owe_notice(kind: LetterKind, email: str) -> None:
-    """Owe somebody word of what was just done to their account."""
+    """Owe somebody word of a change to their account, in the caller's transaction."""
     Letter.objects.create(kind=kind, recipient=email, due_at=timezone.now())
 
 
@@ -64,7 +64,7 @@ def claim() -> Letter | None:
 
 def compose(letter: Letter) -> Mail | None:
     """The mail as it is sent, or None where it is pointless."""
-    if letter.kind == LetterKind.PASSKEY_ADDED:
+    if letter.kind in _NOTICES:
         return _notice(letter)
     if letter.kind != LetterKind.INVITATION:
         return _proof(letter)
@@ -120,6 +120,32 @@ def try_now(rows: QuerySet[Letter]) -> int:
 # -- inside ----------------------------------------------------------------------------------------------------------
 
 
+_NOTICES: Final = {
+    LetterKind.PASSKEY_ADDED: (
+        "A passkey was added to your Auterity account",
+        "A passkey was added to your Auterity account. It signs in from now on.",
+    ),
+    LetterKind.PASSWORD_CHANGED: ("Your password was changed", "The password of your Auterity account was changed."),
+    LetterKind.MFA_ENABLED: (
+        "A second factor was set up",
+        "An authenticator app was set up for your Auterity account. Each login asks for its code from now on.",
+    ),
+    LetterKind.MFA_DISABLED: (
+        "Your second factor was removed",
+        "The authenticator app of your Auterity account was removed. A password is enough to log in from now on.",
+    ),
+}
+
+
+def _notice(letter: Letter) -> Mail:
+    subject, said = _NOTICES[LetterKind(letter.kind)]
+    when = f"This was on {letter.created_at:%d %B %Y at %H:%M} UTC."
+    otherwise = "If it was not you, choose a new password by a mailed link at once, and tell your administrator."
+    text = f"Hello,\n\n{said} {when}\n\n{otherwise}\n"
+    html = format_html("<p>Hello,</p>\n<p>{} {}</p>\n<p>{}</p>\n", said, when, otherwise)
+    return Mail(key=f"letter/{letter.pk}", to=[letter.recipient], subject=subject, text=text, html=html)
+
+
 def _proof(letter: Letter) -> Mail | None:
     made = proofs.make(letter)
     if made is None:
@@ -136,18 +162,6 @@ def _proof(letter: Letter) -> Mail | None:
         link=links.proof_link(letter.kind, letter.pk),
         until=made.expires_at,
         otherwise="If it was not you, ignore this mail: nothing changes.",
-    )
-
-
-def _notice(letter: Letter) -> Mail:
-    said = f"A passkey was added to your Auterity account on {letter.created_at:%d %B %Y, %H:%M} UTC. It signs in from now on."
-    otherwise = "If it was not you, choose a new password, which ends every login, and delete the passkey."
-    return Mail(
-        key=f"letter/{letter.pk}",
-        to=[letter.recipient],
-        subject="A passkey was added to your Auterity account",
-        text=f"Hello,\n\n{said}\n\n{otherwise}\n",
-        html=format_html("<p>Hello,</p>\n<p>{}</p>\n<p>{}</p>\n", said, otherwise),
     )
 
 

@@ -11,7 +11,7 @@ from accounts.clients import Client
 from accounts.selectors import Profile
 from api import csrf
 from api.dialect import DIALECTS, Dialect
-from api.tokens import Bearer, bearer_of
+from api.tokens import bearer_of
 from auterity.kernel.access import Actor, Role
 from auterity.kernel.errors import DomainError
 
@@ -19,7 +19,7 @@ from auterity.kernel.errors import DomainError
 def bearer_token(request: Request) -> str:
     """The token of `Authorization: Bearer`, good or not; empty where there is none. A cookie is none."""
     bearer = bearer_of(request._request)
-    return "" if not isinstance(bearer, Bearer) or bearer.by_cookie else bearer.token
+    return "" if bearer is None or bearer.by_cookie else bearer.token
 
 
 def caller(request: Request) -> Actor | None:
@@ -32,20 +32,6 @@ def caller(request: Request) -> Actor | None:
         return None
     csrf.check(request._request)
     return bearer.actor()
-
-
-def somebody(request: Request) -> Actor | None:
-    """The same, for a view that treats whoever is not as nobody."""
-    try:
-        return caller(request)
-    except DomainError:
-        return None
-
-
-def seconds_left(request: Request) -> int:
-    """How long the access token that came is good for."""
-    bearer = bearer_of(request._request)
-    return tokens.seconds_left(bearer.token) if isinstance(bearer, Bearer) else 0
 
 
 def client(request: Request, dialect: Dialect, **said: Any) -> Client:
@@ -74,3 +60,20 @@ def shown_role(profile: Profile) -> str:
     """003's and 004's word for a role: an ordinary member is a `user`, and so is whoever has an organization to themselves."""
     alone = profile.organization.is_personal and not profile.user.is_staff
     return "user" if profile.role is Role.MEMBER or (alone and profile.role is Role.ADMIN) else profile.role.value
+
+
+def somebody(request: Request) -> Actor | None:
+    """Who a public address is asked by, where they say so and are; nobody for a token that is no good."""
+    bearer = bearer_of(request._request)
+    if bearer is None:
+        return None
+    try:
+        return bearer.actor()
+    except DomainError:
+        return None
+
+
+def seconds_left(request: Request) -> int:
+    """How long the access token that came is good for."""
+    bearer = bearer_of(request._request)
+    return 0 if bearer is None else tokens.seconds_left(bearer.token)

@@ -10,7 +10,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
-from accounts.events import LoginOpened, QuotaNearlyUsed, RightsChanged, TokenReused
+from accounts.events import (
+    LoginOpened,
+    PasswordChanged,
+    QuotaNearlyUsed,
+    RightsChanged,
+    SecondFactorChanged,
+    TokenReused,
+)
 from accounts.models import Membership, Session
 from auterity.kernel.access import ROLE_PERMISSIONS, Permission, Role
 from auterity.kernel.events import listen
@@ -41,6 +48,8 @@ def subscribe() -> None:
     listen(TokenReused, on_token_reused)
     listen(PasskeyAdded, on_passkey_added)
     listen(PasskeySuspended, on_passkey_suspended)
+    listen(PasswordChanged, on_password_changed)
+    listen(SecondFactorChanged, on_second_factor_changed)
     listen(RightsChanged, on_rights_changed)
     listen(QuotaNearlyUsed, on_quota)
 
@@ -215,36 +224,45 @@ def on_token_reused(fact: TokenReused) -> None:
     )
 
 
+def on_password_changed(fact: PasswordChanged) -> None:
+    _tell_person(fact.user_id, "Password changed", "Your password was changed. If that was not you, choose a new one.")
+
+
 def on_passkey_added(fact: PasskeyAdded) -> None:
-    notify(
-        organization_id=fact.organization_id,
-        user_ids=[fact.user_id],
-        notice=Notice(
-            Category.SECURITY,
-            Severity.INFO,
-            "A passkey was added",
-            f"{fact.nickname} signs in to your account from now on. If that was not you, delete it and change your password.",
-            "/settings/security",
-            {"passkey_id": str(fact.passkey_id)},
-        ),
-    )
+    said = f"{fact.nickname} signs in to your account from now on. If that was not you, delete it and change your password."
+    _tell_person(fact.user_id, "A passkey was added", said)
 
 
 def on_passkey_suspended(fact: PasskeySuspended) -> None:
-    here = Membership.objects.filter(user_id=fact.user_id, is_active=True).values_list("organization_id", flat=True)
+    said = (
+        f"{fact.nickname} was used with a count that it had passed already, as happens when somebody copied it. It signs in no "
+        "more. Register a new one."
+    )
+    _tell_person(fact.user_id, "A passkey was suspended", said)
+
+
+SECOND_FACTOR = {
+    "enabled": "An authenticator app was set up for your account.",
+    "disabled": "The authenticator app of your account was removed.",
+    "codes_made": "New backup codes were made for your account; earlier ones work no more.",
+    "code_used": "A backup code of yours was used to log in.",
+}
+
+
+def on_second_factor_changed(fact: SecondFactorChanged) -> None:
+    said = SECOND_FACTOR.get(fact.change)
+    if said is not None:
+        _tell_person(fact.user_id, "Second factor", f"{said} If that was not you, change your password.")
+
+
+def _tell_person(user_id: UUID, title: str, text: str) -> None:
+    """In each organization that lets the person in: whichever they look at next."""
+    here = Membership.objects.filter(user_id=user_id, is_active=True).values_list("organization_id", flat=True)
     for organization_id in here:
         notify(
             organization_id=organization_id,
-            user_ids=[fact.user_id],
-            notice=Notice(
-                Category.SECURITY,
-                Severity.ERROR,
-                "A passkey was suspended",
-                f"{fact.nickname} was used with a count that it had passed already, as happens when somebody copied it. It signs "
-                "in no more. Register a new one.",
-                "/settings/security",
-                {"passkey_id": str(fact.passkey_id)},
-            ),
+            user_ids=[user_id],
+            notice=Notice(Category.SECURITY, Severity.WARNING, title, text, "/settings/security", {}),
         )
 
 

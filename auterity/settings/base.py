@@ -50,6 +50,8 @@ INSTALLED_APPS = [
     "executions",
     "notifications",
     "monitoring",
+    "security",
+    "privacy",
     "api",
 ]
 
@@ -58,6 +60,7 @@ WEB_THREADS = 16  # requests one web process works on side by side; see auterity
 MIDDLEWARE = [
     "api.metering.MeterMiddleware",
     "api.middleware.EdgeMiddleware",
+    "api.watching.WatchMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "api.middleware.ExactCorsMiddleware",
@@ -150,6 +153,11 @@ CROSS_SYSTEMS = ["relaycore"]
 INVITATION_LIFETIME = timedelta(days=7)
 PASSWORD_RESET_LIFETIME = timedelta(hours=1)
 EMAIL_VERIFICATION_LIFETIME = timedelta(days=1)
+PRIVACY = {
+    "grace": timedelta(days=14),  # in which an organization's erasure can be called off
+    "export_kept": timedelta(days=7),
+    "link_lifetime": timedelta(minutes=15),
+}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

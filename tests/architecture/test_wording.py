@@ -20,8 +20,8 @@ STATUSES = {
     Kind.FORBIDDEN: {400, 403},  # 400: an inactive account (001).
     Kind.NOT_FOUND: {404},
     Kind.CONFLICT: {400, 409, 412, 422},  # 400: an e-mail that is taken (000, 001). 412: If-Match.
-    Kind.UNAVAILABLE: {500, 502, 503},  # 502: another provider's fault (003).
     Kind.LIMITED: {403, 429},  # 403: an account that is locked (003).
+    Kind.UNAVAILABLE: {500, 502, 503},  # 502: another provider's fault (003).
 }
 
 
