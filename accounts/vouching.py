@@ -34,6 +34,8 @@ def require_own(actor: Actor) -> None:
 
     Whoever runs that provider can open such logins at will; they must not reach what the person has elsewhere.
     """
+    if actor.session_id is None:
+        raise NotAuthenticated
     session = Session.objects.filter(pk=actor.session_id, revoked_at=None).only("factors").first()
     if session is None:
         raise NotAuthenticated
