@@ -133,6 +133,7 @@ def _written(response: Mapping[str, Any]) -> str:
 
 
 def _about(dialect: str, tag: str) -> str:
-    """The first sentence of the module that holds the tag's views."""
-    module = sys.modules[TAGS[dialect, tag]]
+    """The first sentence of the module that holds the tag's views; another dialect's, where all are in one document."""
+    named = TAGS.get((dialect, tag)) or next(module for (_, each), module in TAGS.items() if each == tag)
+    module = sys.modules[named]
     return (module.__doc__ or "").strip().partition("\n")[0]
