@@ -11,7 +11,7 @@ from accounts.clients import Client
 from accounts.errors import TokenExpired, TokenInvalid
 from accounts.events import SessionRevoked
 from accounts.models import Membership, Organization, RefreshToken, Session, User
-from accounts.pairs import pair_of
+from accounts.pairs import TokenPair, pair_of
 from auterity.kernel.access import Role
 
 
