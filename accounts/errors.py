@@ -318,6 +318,14 @@ class FreshLoginRequired(DomainError):
     sentence = "Prove yourself again to do this: your login is older than ten minutes."
 
 
+class OwnLoginRequired(DomainError):
+    """What belongs to the person, whichever organization they are in, is not changed on one organization's word."""
+
+    kind = Kind.FORBIDDEN
+    slug = "own_login_required"
+    sentence = "Sign in with something of your own to do this, such as your password: your organization's provider is not enough."
+
+
 class AccountLocked(DomainError):
     """Too many failures, whether or not there is such an account. `details.retry_after` is in seconds."""
 

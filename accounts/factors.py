@@ -17,6 +17,7 @@ class Factor(StrEnum):
     EMAIL_CODE = "email_code"
     WEBAUTHN = "webauthn"
     OIDC = "oidc"
+    SSO = "sso"  # An organization's own provider vouches for the person, which counts in that organization.
     DEVICE = "device"
     INVITATION = "invitation"
     API_KEY = "api_key"

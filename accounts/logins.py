@@ -5,7 +5,7 @@ A login that still owes its second factor raises `MfaRequired`; the token in it 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -38,6 +38,7 @@ from accounts.errors import (
     MfaRequired,
     NotAuthenticated,
     OrganizationNotFound,
+    OwnLoginRequired,
     PasswordExpired,
     RiskBlocked,
 )
@@ -53,6 +54,11 @@ from audit import trail
 from auterity.kernel.access import Actor, Role
 from auterity.kernel.events import publish
 
+# What is somebody's own, whichever organization they are in.
+OWN: Final = frozenset({Factor.PASSWORD, Factor.WEBAUTHN, Factor.OIDC})
+# What apps above ask of a login before it opens, by raising: the membership, the factors, and the organization in which those
+# were proved where they were proved earlier.
+CHECKS: Final[list[Callable[[Membership, Collection[Factor], UUID | None], None]]] = []
 BY_CODE: Final = (Factor.TOTP, Factor.BACKUP_CODE, Factor.EMAIL_CODE)
 
 
@@ -76,6 +82,8 @@ def open_login(
     membership = sessions.membership_of(user, organization_id)
     rules = policies.of(membership.organization_id)
     policies.check_address(rules, client.address)
+    for check in CHECKS:
+        check(membership, factors, None)
     if Factor.PASSWORD in factors:
         _check_age(user, now=now)
     found = risk.assess(user.pk, client, rules, now=now)
@@ -217,6 +225,16 @@ def require_fresh(actor: Actor, *, now: datetime | None = None) -> None:
         raise FreshLoginRequired(methods=[*known.methods(actor.user_id)])
 
 
+def require_own(actor: Actor) -> None:
+    """Raises `OwnLoginRequired` where the login at hand was opened on the word of an organization's provider alone.
+
+    Whoever runs that provider can open such logins at will; they must not reach what the person has elsewhere.
+    """
+    proved = set(session_of(actor).factors)
+    if Factor.SSO in proved and not OWN.intersection(proved):
+        raise OwnLoginRequired
+
+
 def switch_organization(
     *, actor: Actor, organization_id: UUID, client: Client, now: datetime | None = None
 ) -> TokenPair:
@@ -238,6 +256,8 @@ def switch_organization(
     rules = policies.of(organization_id)
     policies.check_address(rules, client.address)
     given = [Factor(each) for each in session.factors]
+    for check in CHECKS:
+        check(membership, given, actor.organization_id)
     _ask(membership.user, membership, rules, None, client=client, factors=given, judged=False, now=now)
     return _open(
         membership, rules, client=client, factors=given, until=until, fresh_at=session.fresh_at, found=None, now=now

@@ -143,6 +143,11 @@ def read(token: str, *kinds: TokenKind, now: datetime | None = None) -> Claims:
     return claims
 
 
+def seconds_left(token: str, *, now: datetime | None = None) -> int:
+    """How long a token of ours is good for still. Raises `TokenInvalid`."""
+    return max(0, _verified(token)["exp"] - int((now or timezone.now()).timestamp()))
+
+
 def _verified(token: str) -> dict[str, Any]:
     """Signature, issuer and presence of the claims. Times are checked by `read`, against the caller's clock."""
     if not token.isascii() or len(token) > LONGEST:

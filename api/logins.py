@@ -6,13 +6,14 @@ from typing import Any
 
 from rest_framework.request import Request
 
-from accounts import totp
+from accounts import tokens, totp
 from accounts.clients import Client
 from accounts.selectors import Profile
 from api import csrf
 from api.dialect import DIALECTS, Dialect
 from api.tokens import Bearer, bearer_of
 from auterity.kernel.access import Actor, Role
+from auterity.kernel.errors import DomainError
 
 
 def bearer_token(request: Request) -> str:
@@ -59,3 +60,17 @@ def shown_role(profile: Profile) -> str:
     """003's and 004's word for a role: an ordinary member is a `user`, and so is whoever has an organization to themselves."""
     alone = profile.organization.is_personal and not profile.user.is_staff
     return "user" if profile.role is Role.MEMBER or (alone and profile.role is Role.ADMIN) else profile.role.value
+
+
+def somebody(request: Request) -> Actor | None:
+    """As `caller`, and nobody where somebody only means to be."""
+    try:
+        return caller(request)
+    except DomainError:
+        return None
+
+
+def seconds_left(request: Request) -> int:
+    """How long the access token that came is good for."""
+    bearer = bearer_of(request._request)
+    return 0 if bearer is None else tokens.seconds_left(bearer.token)

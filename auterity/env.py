@@ -45,6 +45,19 @@ class Environment:
     rate_limits: bool  # AUTERITY_RATE_LIMITS: "off" turns rate limits off
     trusted_proxies: int  # AUTERITY_TRUSTED_PROXIES: how many proxies of yours stand before the server; 0 = none
     default_version: str  # AUTERITY_DEFAULT_VERSION: the API's edition for requests that name none
+    passkey_domain: (
+        str  # AUTERITY_PASSKEY_DOMAIN: what passkeys are bound to; the host of AUTERITY_PUBLIC_URL when not said
+    )
+    passkey_origins: list[str]  # AUTERITY_PASSKEY_ORIGINS: further pages and apps on which passkeys may be used
+    google_client_id: str  # AUTERITY_GOOGLE_CLIENT_ID
+    google_client_secret: str  # AUTERITY_GOOGLE_CLIENT_SECRET
+    google_issuer: str  # AUTERITY_GOOGLE_ISSUER: another OpenID provider in Google's place
+    google_registration: (
+        bool  # AUTERITY_GOOGLE_REGISTRATION: "off" lets nobody make an account by signing in with Google
+    )
+    oauth_redirects: list[
+        str
+    ]  # AUTERITY_OAUTH_REDIRECT_URIS: where providers may send people back to; the first is the usual
 
 
 def read() -> Environment:
@@ -75,6 +88,13 @@ def read() -> Environment:
         rate_limits=_read.str("AUTERITY_RATE_LIMITS", "").strip().lower() not in _OFF,
         trusted_proxies=_read.int("AUTERITY_TRUSTED_PROXIES", 0),
         default_version=_read.str("AUTERITY_DEFAULT_VERSION", "2024-01-15"),
+        passkey_domain=_read.str("AUTERITY_PASSKEY_DOMAIN", "").lower(),
+        passkey_origins=[each for each in _read.list("AUTERITY_PASSKEY_ORIGINS", default=[]) if each],
+        google_client_id=_read.str("AUTERITY_GOOGLE_CLIENT_ID", ""),
+        google_client_secret=_read.str("AUTERITY_GOOGLE_CLIENT_SECRET", ""),
+        google_issuer=_read.str("AUTERITY_GOOGLE_ISSUER", "https://accounts.google.com"),
+        google_registration=_read.str("AUTERITY_GOOGLE_REGISTRATION", "").strip().lower() not in _OFF,
+        oauth_redirects=[each for each in _read.list("AUTERITY_OAUTH_REDIRECT_URIS", default=[]) if each],
     )
 
 

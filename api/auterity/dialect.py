@@ -62,6 +62,7 @@ AUTERITY = DIALECTS.add(
             "workflow_not_published": Wording(400, "WORKFLOW_EXECUTION_FAILED"),
             "workflow_tests_failed": Wording(409, "WORKFLOW_CONFLICT"),
             "workflow_not_runnable": Wording(400, "WORKFLOW_EXECUTION_FAILED"),
+            "provider_unavailable": Wording(502, "SERVICE_UNAVAILABLE"),
         },
         kinds={
             Kind.INVALID: Wording(400, "VALIDATION_ERROR"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.workflow_engine.views import auth, passwords
+from api.workflow_engine.views import auth, oauth, passwords, webauthn
 
 urlpatterns = [
     path("api/v1/auth/jwt/login", auth.JwtLoginView.as_view()),
@@ -12,4 +12,11 @@ urlpatterns = [
     path("api/v1/auth/change-password", passwords.PasswordChangeView.as_view()),
     path("api/v1/auth/forgot-password", passwords.PasswordForgottenView.as_view()),
     path("api/v1/auth/reset-password", passwords.PasswordResetView.as_view()),
+    path("api/v1/oauth/google/authorize", oauth.GoogleAuthorizeView.as_view()),
+    path("api/v1/oauth/google/callback", oauth.GoogleCallbackView.as_view()),
+    path("api/v1/oauth/status", oauth.OAuthStatusView.as_view()),
+    path("api/v1/webauthn/register/begin", webauthn.RegisterBeginView.as_view()),
+    path("api/v1/webauthn/register/complete", webauthn.RegisterCompleteView.as_view()),
+    path("api/v1/webauthn/authenticate/begin", webauthn.AuthenticateBeginView.as_view()),
+    path("api/v1/webauthn/authenticate/complete", webauthn.AuthenticateCompleteView.as_view()),
 ]

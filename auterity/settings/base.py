@@ -42,6 +42,7 @@ INSTALLED_APPS = [
     "accounts",
     "vault",
     "integrations",
+    "identity",
     "artefacts",
     "ai",
     "workflows",
@@ -298,6 +299,16 @@ MONITORING: dict[str, Any] = {
 AUDIT: dict[str, Any] = {"keep_days": 365, "least_days": 30}
 
 SOCKETS: dict[str, Any] = {"most": 4000}  # open at once in one process
+
+PASSKEY_DOMAIN = ENV.passkey_domain
+PASSKEY_ORIGINS = ENV.passkey_origins
+GOOGLE: dict[str, Any] = {
+    "client_id": ENV.google_client_id,
+    "client_secret": ENV.google_client_secret,
+    "issuer": ENV.google_issuer,
+    "registration": ENV.google_registration,
+}
+OAUTH_REDIRECT_URIS = ENV.oauth_redirects
 
 EGRESS_ALLOW = ENV.egress_allow
 OPENAI_API_KEY = ENV.openai_api_key

@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from auterity.settings.base import *  # noqa: F403  Django's own way of building one settings module on another.
-from auterity.settings.base import ARTEFACTS, DATABASES, EMBEDDED, ENGINE
+from auterity.settings.base import ARTEFACTS, DATABASES, EMBEDDED, ENGINE, GOOGLE
 
 _data = Path(tempfile.mkdtemp(prefix="auterity-test-"))
 
@@ -30,4 +30,5 @@ OPENAI_BASE_URL = ""
 SMTP_URL = ""
 SMS_URL = ""
 SQLITE_DIR = ""
+GOOGLE = {**GOOGLE, "client_id": "", "client_secret": ""}
 RATE_LIMITS = False  # But in the tests of the limits.

@@ -21,7 +21,7 @@ STATUSES = {
     Kind.NOT_FOUND: {404},
     Kind.CONFLICT: {400, 409, 412, 422},  # 400: an e-mail that is taken (000, 001). 412: If-Match.
     Kind.LIMITED: {403, 429},  # 403: an account that is locked (003).
-    Kind.UNAVAILABLE: {500, 503},
+    Kind.UNAVAILABLE: {500, 502, 503},  # 502: another provider's fault (003).
 }
 
 

@@ -98,9 +98,7 @@ class JwtRefreshView(WorkflowEngineView):
 
 
 class JwtLogoutView(WorkflowEngineView):
-    @operation(
-        id="jwt_logout", summary="Log out", body=bodies.JwtLogout, answers={200: bodies.LoggedOut}, needs=PERSON
-    )
+    @operation(id="jwt_logout", summary="Log out", body=bodies.JwtLogout, answers={200: bodies.LoggedOut}, needs=PERSON)
     def post(self, call: Call[bodies.JwtLogout]) -> Answer:
         """Ends this login at once, everywhere: its tokens and its open sockets; or every login of yours."""
         ended = 1
