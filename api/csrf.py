@@ -54,6 +54,13 @@ def check(request: HttpRequest) -> None:
         require(request, bearer.claims.session_id, or_browser=not bearer.by_cookie)
 
 
+def check_even_reading(request: HttpRequest) -> None:
+    """The same for a GET that changes something."""
+    bearer = bearer_of(request)
+    if isinstance(bearer, Bearer) and bearer.by_cookie and bearer.claims is not None:
+        require(request, bearer.claims.session_id)
+
+
 def require(request: HttpRequest, session_id: UUID, *, or_browser: bool = False) -> None:
     """Raises `CsrfFailed` unless the request carries a token of this login; `or_browser`: or one of its browser."""
     sent = request.headers.get(HEADER, "")
