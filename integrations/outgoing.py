@@ -115,6 +115,22 @@ def accept_sms(*, actor: Actor, sms: TextMessage) -> OutgoingMessage:
     )
 
 
+def owe_email(*, organization_id: UUID, to: str, subject: str, text: str) -> OutgoingMessage:
+    """Owe somebody a mail of the product's own, inside the caller's transaction. Without a mail server it goes to the console."""
+    message = OutgoingMessage(
+        organization_id=organization_id,
+        channel=Channel.EMAIL,
+        provider="smtp" if settings.SMTP_URL else CONSOLE,
+        sender=settings.MAIL_FROM,
+        recipients=[to],
+        subject=" ".join(subject.split())[:200],
+        content={"to": [to], "cc": [], "bcc": [], "text": text, "html": "", "attachments": []},
+        due_at=timezone.now(),
+    )
+    message.save(force_insert=True)
+    return message
+
+
 def list_messages(*, actor: Actor, channel: str | None = None, status: str | None = None) -> QuerySet[OutgoingMessage]:
     """The organization's messages, newest first, without what they say. Needs communication:send."""
     require(actor, Permission.COMMUNICATION_SEND)

@@ -54,6 +54,13 @@ def enqueue_results(owed: Sequence[Owed]) -> None:
     )
 
 
+def owe(organization_id: UUID, url: str, event: str, data: dict[str, Any]) -> None:
+    """Owe an address one message of any kind, inside the caller's transaction."""
+    now = timezone.now()
+    payload = {"type": event, "timestamp": now.isoformat().replace("+00:00", "Z"), "data": data}
+    WebhookDelivery(organization_id=organization_id, url=url, event=event, payload=payload, due_at=now).save()
+
+
 def deliver_due() -> bool:
     """Attempt the delivery that has been due longest. Returns whether there was one."""
     delivery = _claim()

@@ -50,6 +50,7 @@ INSTALLED_APPS = [
     "executions",
     "notifications",
     "monitoring",
+    "security",
     "api",
 ]
 
@@ -58,6 +59,7 @@ WEB_THREADS = 16  # requests one web process works on side by side; see auterity
 MIDDLEWARE = [
     "api.metering.MeterMiddleware",
     "api.middleware.EdgeMiddleware",
+    "api.watching.WatchMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "api.middleware.ExactCorsMiddleware",

@@ -43,6 +43,9 @@ MAY_LOOK_ACROSS_TENANTS = {
     "integrations/selectors.py",  # what was given up, for operators
     "integrations/services.py",
     "integrations/webhooks.py",  # results that are due, whoever's they are
+    "security/alerts.py",  # rules that are looked at each minute, whoever's they are
+    "security/threats.py",  # what detectors find, in whoever's trail
+    "security/upgrades.py",  # what has come to lack nothing, whoever asked for it
     "templates_app/admin.py",
     "templates_app/reviews.py",  # a review of a template that its caller has proved to see
     "templates_app/seeding.py",  # the product's own catalogue
@@ -61,6 +64,7 @@ MAY_LOOK_ACROSS_TENANTS = {
 OWNED_THROUGH_A_PARENT = {"artefacts.ArtefactChunk", "executions.ExecutionStep", "executions.WorkflowFigures"}
 # What belongs to the platform and to no tenant.
 NOBODYS = {
+    "security.DetectorRun",
     "audit.AuditChain",
     "executions.Worker",
     "monitoring.RequestBucket",

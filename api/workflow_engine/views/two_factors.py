@@ -76,9 +76,7 @@ class TwoFactorVerifyView(WorkflowEngineView):
         try:
             if factors.enrolled(call.actor.user_id):
                 return _answer(call.actor, _stepped_up(call.actor, call.body, now), [], "step_up")
-            made = second_factors.confirm(
-                actor=call.actor, code=call.body.code, setup_id=call.body.setup_id, now=now
-            )
+            made = second_factors.confirm(actor=call.actor, code=call.body.code, setup_id=call.body.setup_id, now=now)
         except errors.MfaAttempts as error:
             raise RateLimited("Too many wrong codes. Wait before you send the next one.", **error.details) from error
         until = logins.step_up(actor=call.actor, factors=[Factor.TOTP], now=now)

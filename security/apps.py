@@ -1,0 +1,17 @@
+from django.apps import AppConfig
+
+
+class SecurityConfig(AppConfig):
+    name = "security"
+    verbose_name = "Security"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from auterity.kernel.ticks import TICKS
+        from security import alerts, observing, recording, threats, upgrades
+
+        recording.subscribe()
+        TICKS.add("watched requests", observing.WATCH.flush, seconds=10.0, shared=False, finally_too=True)
+        TICKS.add("threats", threats.detect, seconds=60.0)
+        TICKS.add("security alerts", alerts.evaluate_all, seconds=60.0)
+        TICKS.add("asked tiers", upgrades.settle_pending, seconds=60.0)

@@ -1,0 +1,33 @@
+"""What is put into the audit trail after the fact: ends of logins, whoever ended them and for whatever reason.
+
+Everything else is recorded where it is done, in its own transaction.
+"""
+
+from __future__ import annotations
+
+from accounts.events import SessionRevoked
+from accounts.models import Session
+from audit.trail import record
+from auterity.kernel.events import listen
+
+
+def subscribe() -> None:
+    """Called once, at start-up."""
+    listen(SessionRevoked, on_revoked)
+
+
+def on_revoked(fact: SessionRevoked) -> None:
+    """Still inside the request that ended it, so that where that comes from is known too."""
+    session = Session.objects.filter(pk=fact.session_id).first()
+    if session is None:
+        return  # It went with its account.
+    record(
+        "auth.session.ended",
+        "end",
+        organization_id=session.organization_id,
+        user_id=fact.user_id,
+        session_id=fact.session_id,
+        resource_type="session",
+        resource_id=fact.session_id,
+        details={"reason": session.revoke_reason},
+    )
