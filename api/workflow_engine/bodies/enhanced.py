@@ -96,7 +96,10 @@ class SessionValidate(BaseModel):
     model_config = ConfigDict(json_schema_extra={"example": {"renew": False}})
 
     renew: Annotated[
-        bool | None, Field(description="New tokens now; false for never; else when less than half the time is left.")
+        bool | None,
+        Field(
+            description="New tokens now; false for never; else by a refresh token, when less than half the time is left."
+        ),
     ] = None
     refresh_token: str | None = None
     device_fingerprint: Fingerprint | None = None

@@ -101,7 +101,7 @@ class TwoFactorDisableView(WorkflowEngineView):
         says="The second factor is off.",
     )
     def post(self, call: Call[bodies.TwoFactorDisable]) -> Answer:
-        """By the password and a code, which may be a backup code. The backup codes go with it; every other login of yours ends."""
+        """By the password and a code, which may be a backup one. The backup codes go with it; your other logins end."""
         before = tiers.current(call.actor)
         ended = second_factors.disable(actor=call.actor, password=call.body.password, code=call.body.code or "")
         return Answer(
