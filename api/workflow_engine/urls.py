@@ -6,6 +6,7 @@ from api.workflow_engine.views import (
     auth,
     enhanced,
     enhanced_auth,
+    login_trace,
     oauth,
     passwords,
     security,
@@ -16,6 +17,7 @@ from api.workflow_engine.views import (
 
 urlpatterns = [
     path("api/v1/auth/jwt/login", auth.JwtLoginView.as_view()),
+    path("api/v1/auth/jwt/login-debug", login_trace.LoginTraceView.as_view()),
     path("api/v1/auth/refresh", auth.JwtRefreshView.as_view()),
     path("api/v1/auth/logout", auth.JwtLogoutView.as_view()),
     path("api/v1/auth/csrf-token", auth.CsrfTokenView.as_view()),

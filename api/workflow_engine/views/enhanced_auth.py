@@ -8,7 +8,19 @@ from typing import Any
 from django.utils import timezone
 from rest_framework.response import Response
 
-from accounts import attempts, backup_codes, errors, overview, own_sessions, policies, risk, selectors, services, tiers
+from accounts import (
+    attempts,
+    backup_codes,
+    errors,
+    overview,
+    own_sessions,
+    policies,
+    risk,
+    selectors,
+    services,
+    tiers,
+    tokens,
+)
 from accounts import logins as account_logins
 from accounts.clients import Client
 from accounts.credentials import LoginOutcome
