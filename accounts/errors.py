@@ -157,22 +157,6 @@ class LinkInvalid(DomainError):
     sentence = "This link is not valid: it was used or replaced, or its time is over. Ask for a new one."
 
 
-class PasswordWeak(InvalidInput):
-    """`details.rules` lists what the password breaks."""
-
-    slug = "password_weak"
-    sentence = "This password cannot be chosen."
-
-    def __init__(self, problems: list[FieldProblem]) -> None:
-        super().__init__(problems)
-        self.details = {"rules": [each.message for each in problems]}
-
-
-class PasswordReused(InvalidInput):
-    slug = "password_reused"
-    sentence = "This is your present password or one of your last ones."
-
-
 class RoleNotFound(DomainError):
     kind = Kind.NOT_FOUND
     slug = "role_not_found"
@@ -235,6 +219,22 @@ class TooManyRoles(DomainError):
     kind = Kind.CONFLICT
     slug = "too_many_roles"
     sentence = "The organization has as many roles of its own as it may have. Delete one first."
+
+
+class PasswordWeak(InvalidInput):
+    """`details.rules` lists what the password breaks."""
+
+    slug = "password_weak"
+    sentence = "This password cannot be chosen."
+
+    def __init__(self, problems: list[FieldProblem]) -> None:
+        super().__init__(problems)
+        self.details = {"rules": [each.message for each in problems]}
+
+
+class PasswordReused(InvalidInput):
+    slug = "password_reused"
+    sentence = "This is your present password or one of your last ones."
 
 
 # -- second factors, locks and policies --------------------------------------------------------------------------------

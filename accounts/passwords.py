@@ -96,7 +96,7 @@ def change_here(
             raise WrongCredentials("This is not your present password.")
         others = Session.objects.filter(user_id=user.pk).exclude(pk=session.pk)
         ended = sessions.revoke(others, reason="password changed", now=now) if end_others else 0
-        publish(PasswordChanged(user.pk, actor.organization_id, "changed"))
+        changed(user.pk, "changed", organization_id=actor.organization_id)
     return now, ended
 
 

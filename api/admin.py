@@ -18,7 +18,7 @@ class IdempotencyRecordAdmin(RecordAdmin):
     list_select_related = ("organization",)
     search_fields = ("endpoint", "key")
     search_help_text = "Endpoint, key or id"
-    deferred = ("body",)
+    deferred = ("sealed",)
     fields: Any = ("created", "organization", "endpoint", "key", "status", "request_hash", "id")
     readonly_fields = ("created",)
 

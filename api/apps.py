@@ -12,11 +12,14 @@ class ApiConfig(AppConfig):
     def ready(self) -> None:
         from accounts.events import ApiKeyEnded, RightsChanged, SessionRevoked
         from api.idempotency import forgotten_answers
+        from api.models import IdempotencyRecord
         from api.needs import check_operations
         from api.socket_tickets import forgotten_tickets
         from api.socket_watch import on_api_key_ended, on_rights_changed, on_session_revoked
         from executions.retention import also_forget
+        from vault.registry import HOLDERS
 
+        HOLDERS.add(IdempotencyRecord, "sealed")
         also_forget("idempotency records", forgotten_answers)
         also_forget("socket tickets", forgotten_tickets)
         register(check_operations)

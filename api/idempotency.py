@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable
 from uuid import UUID
 
@@ -11,9 +10,11 @@ import orjson
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.answered import open_answer, seal_answer
 from api.models import IdempotencyRecord
 from api.problems import IdempotencyMismatch
 from auterity.kernel.access import Actor
@@ -29,9 +30,9 @@ def once(actor: Actor, request: Request, key: str, act: Callable[[], Response]) 
     """
     if len(key) > 255:
         raise InvalidInput([FieldProblem("Idempotency-Key", "This may have at most 255 characters.")])
-    digest = hashlib.sha256(
-        orjson.dumps([request.method, request.get_full_path(), request.data], option=orjson.OPT_SORT_KEYS)
-    )
+    # Keyed, so that nobody who reads the table can try out what a body held, such as a password.
+    asked = orjson.dumps([request.method, request.get_full_path(), request.data], option=orjson.OPT_SORT_KEYS)
+    digest = salted_hmac("idempotency", asked, algorithm="sha256").hexdigest()
     # A key is one person's, or one API key's: somebody else's first answer would show what its reader may not see.
     endpoint = f"{actor.key_id or actor.user_id} {request.method} {request.path_info}"[:200]
     known = IdempotencyRecord.objects.of(actor).filter(endpoint=endpoint, key=key)
@@ -39,20 +40,20 @@ def once(actor: Actor, request: Request, key: str, act: Callable[[], Response]) 
     try:
         with transaction.atomic():
             record = IdempotencyRecord(
-                organization_id=actor.organization_id, endpoint=endpoint, key=key, request_hash=digest.hexdigest()
+                organization_id=actor.organization_id, endpoint=endpoint, key=key, request_hash=digest
             )
             record.save(force_insert=True)
             response = act()
-            record.status, record.body = response.status_code, response.data
-            record.save(update_fields=["status", "body"])
+            record.status, record.sealed = response.status_code, seal_answer(record, response.data)
+            record.save(update_fields=["status", "sealed"])
             return response
     except IntegrityError:
         first = known.first()
         if first is None or first.status is None:
             raise
-    if first.request_hash != digest.hexdigest():
+    if first.request_hash != digest:
         raise IdempotencyMismatch
-    return Response(first.body, status=first.status, headers={"Idempotent-Replayed": "true"})
+    return Response(open_answer(first), status=first.status, headers={"Idempotent-Replayed": "true"})
 
 
 def forgotten_answers(organization_id: UUID, now: dt.datetime) -> QuerySet[IdempotencyRecord]:

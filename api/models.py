@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from django.db import models
 
-from auterity.kernel.models import Identified, JsonText
+from auterity.kernel.models import Identified
 from auterity.kernel.tenancy import TenantOwned
 
 
 class IdempotencyRecord(TenantOwned, Identified):
-    """One answered POST. Written in the transaction of what it created, so the two exist together or not at all."""
+    """One answered POST. Written in the transaction of what it created, so the two exist together or not at all.
+
+    `request_hash` is keyed, and the answer is sealed: both may be of things that are said once and never stored in the clear.
+    """
 
     endpoint = models.CharField(max_length=200)
     key = models.CharField(max_length=255)
     request_hash = models.CharField(max_length=64)
     status = models.PositiveSmallIntegerField(null=True)
-    body = JsonText(null=True)
+    sealed = models.BinaryField(default=b"", editable=False)
 
     class Meta:
         db_table = "idempotency_records"

@@ -1,8 +1,8 @@
 """The credential of a request, read once: the rate limits ask whose it is, the door whether what is behind it is alive.
 
-It is a token of a login, or an API key: `Authorization: Bearer` takes both, `X-API-Key` takes a key. Where neither is sent, and
-the path's dialect knows browsers by cookie, the cookie's token stands for them. The first that is sent counts alone: a bad one
-is not made good by another.
+It is a token of a login, or an API key: `Authorization: Bearer` takes both, `X-API-Key` takes a key. The first that is sent
+counts alone: a bad one is not made good by the other. Where the path's dialect knows browsers by cookie, the cookie's token
+counts while neither header is sent.
 """
 
 from __future__ import annotations
@@ -75,6 +75,8 @@ class Key:
     token: str = field(repr=False)
     address: str
     claimed: None = None
+    claims: None = None
+    by_cookie: bool = False
 
     @property
     def caller(self) -> Caller | None:
@@ -100,7 +102,7 @@ _GOOD_KEYS: OrderedDict[str, Caller] = OrderedDict()  # by digest
 
 
 def bearer_of(request: HttpRequest) -> Bearer | Key | None:
-    """The credential of `Authorization: Bearer`, `X-API-Key` or the session cookie; None where there is none."""
+    """The credential of `Authorization: Bearer`, `X-API-Key` or the session cookie, or None where there is none."""
     found: Bearer | Key | None
     try:
         found = request._bearer  # type: ignore[attr-defined]
@@ -126,14 +128,17 @@ def _read(request: HttpRequest) -> Bearer | Key | None:
     scheme, _, sent = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     token = sent.strip()
     if scheme.lower() == "bearer" and token:
-        return Key(token, address) if keys.is_key(token) else _token(token)
-    if key := request.META.get("HTTP_X_API_KEY", "").strip():
+        return Key(token, address) if keys.is_key(token) else _bearer(token)
+    key = request.META.get("HTTP_X_API_KEY", "").strip()
+    if key:
         return Key(key, address)
-    known = cookies.access_token(request) if not scheme and getattr(request, "takes_cookies", False) else ""
-    return _token(known, by_cookie=True) if known else None
+    if scheme or not getattr(request, "takes_cookies", False):
+        return None
+    kept = cookies.access_token(request)
+    return _bearer(kept, by_cookie=True) if kept else None
 
 
-def _token(token: str, *, by_cookie: bool = False) -> Bearer:
+def _bearer(token: str, *, by_cookie: bool = False) -> Bearer:
     try:
         return Bearer(token, tokens.read(token, TokenKind.ACCESS), None, by_cookie)
     except DomainError as error:

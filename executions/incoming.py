@@ -30,6 +30,7 @@ from executions.payloads import Payloads
 from executions.receipts import once
 from workflows.errors import WorkflowNotFound
 from workflows.models import Workflow, WorkflowVersion
+from workflows.sealing import reveal
 
 log = structlog.get_logger(__name__)
 
@@ -80,7 +81,7 @@ def admit(door: Door, *, raw: bytes, headers: Mapping[str, str]) -> None:
     if door.config.authentication == "none":
         return
     proofs = _signatures if door.config.authentication == "hmac" else _tokens
-    secret = door.config.secret.encode()
+    secret = reveal(door.workflow.organization_id, door.config.secret).encode()
     expected = hmac.digest(secret, raw, hashlib.sha256).hex().encode() if proofs is _signatures else secret
     good = [hmac.compare_digest(each.encode(), expected) for each in proofs(door, headers)]
     if not (secret and any(good) and _timely(door, headers)):

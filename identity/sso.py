@@ -12,11 +12,11 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import logins, members, sessions
+from accounts import logins, members, rights, sessions
 from accounts.factors import Factor
 from accounts.models import Membership, Session
 from audit import trail
-from auterity.kernel.access import Actor, Permission, Role, require
+from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Permission, Role, require
 from auterity.kernel.errors import FieldProblem, InvalidInput
 from engine.ports import PortFailure
 from identity import discovery, oidc, signins
@@ -81,7 +81,7 @@ def configure(*, actor: Actor, said: Settings, now: dt.datetime | None = None) -
     require(actor, Permission.ORGANIZATION_MANAGE)
     now = now or timezone.now()
     logins.require_fresh(actor, now=now)
-    members.within_reach(actor, said.default_role)
+    rights.within_reach(actor, ROLE_PERMISSIONS[said.default_role])
     domains = _checked(said)
     with transaction.atomic():
         members.lock_organization(actor.organization_id)

@@ -23,6 +23,7 @@ from templates_app.versions import add_version, as_rows, parameters_of, store_pa
 from workflows import placeholders
 from workflows import selectors as workflows
 from workflows.models import Workflow
+from workflows.sealing import sealed_definition
 from workflows.services import create_workflow
 from workflows.shapes import read_definition
 from workflows.versions import check_definition
@@ -77,7 +78,7 @@ def create_template(
     )
     _take(actor, template, given)
     check_definition(definition, must_run=False)
-    template.definition = definition
+    template.definition = sealed_definition(actor.organization_id, definition, blanks=True)
     template.save(force_insert=True)
     kept = [each.stored() for each in parameters]
     store_parameters(template, kept)
@@ -121,6 +122,7 @@ def update_template(*, actor: Actor, template_id: UUID, change: TemplateChange) 
         definition = template.definition
     else:
         check_definition(definition, must_run=False)
+        definition = sealed_definition(actor.organization_id, definition, blanks=True)
     stored = parameters_of(template)
     parameters = stored if change.parameters is None else [each.stored() for each in change.parameters]
     changed = (definition, parameters) != (template.definition, stored)

@@ -18,6 +18,7 @@ from workflows.models import (
     WorkflowComment,
     WorkflowOperation,
     WorkflowParticipant,
+    WorkflowSecret,
     WorkflowTestCase,
     WorkflowVersion,
 )
@@ -250,6 +251,19 @@ class ScheduleAdmin(RecordAdmin):
     @admin.display(description="inputs")
     def shown_inputs(self, schedule: Schedule) -> SafeString:
         return markup.json_block(schedule.inputs, "Inputs")
+
+
+@admin.register(WorkflowSecret)
+class WorkflowSecretAdmin(ReadOnlyAdmin):
+    """Which secrets there are, never what they are."""
+
+    list_display = ("id", "organization", "created_at")
+    list_filter = (("organization", AutocompleteFilter),)
+    list_filter_submit = True
+    list_select_related = ("organization",)
+    search_fields = ("id",)
+    ordering = ("-id",)
+    fields = ("id", "organization", "created_at")
 
 
 @admin.register(WorkflowOperation)

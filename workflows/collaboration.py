@@ -7,7 +7,7 @@ different workflows do not wait for each other.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from workflows.errors import EditConflict
 from workflows.log import record_edits
 from workflows.merge import EDITS, State, Step, applied
 from workflows.models import Workflow, WorkflowOperation
+from workflows.sealing import sealed_change
 from workflows.versions import MAX_DEFINITION_BYTES, keep_now_and_then, locked
 
 MAX_OP_ID = 64  # characters
@@ -66,7 +67,7 @@ def edit(*, actor: Actor, workflow_id: UUID, edit: Edit) -> Edited:
         raise InvalidInput.of("base_revision", f"The draft has come to revision {workflow.revision} only.")
     state = state_of(workflow)
     try:
-        steps = edits.read(state, edit.operation, edit.data)
+        steps = [_sealed(actor, each) for each in edits.read(state, edit.operation, edit.data)]
         if edit.base_revision is not None and not edit.force:
             disputes.check(actor, workflow, state, steps[0], edit.base_revision)
     except EditConflict as conflict:
@@ -119,6 +120,10 @@ def _stored(actor: Actor, workflow: Workflow, state: State, steps: Sequence[Step
     rows = record_edits(actor, workflow, steps, after, **more)
     keep_now_and_then(workflow, after)
     return Edited(tuple(rows))
+
+
+def _sealed(actor: Actor, step: Step) -> Step:
+    return replace(step, data=sealed_change(actor.organization_id, step.data))
 
 
 def _earlier(actor: Actor, workflow: Workflow, client_op_id: str | None) -> Edited | None:

@@ -71,6 +71,24 @@ class WorkflowVersion(TenantOwned, Identified):
         return f"{self.workflow_id} v{self.number}"
 
 
+class WorkflowSecret(TenantOwned, Identified):
+    """The value of a secret setting, sealed. Definitions hold a reference to it and are shown a mask (`workflows.sealing`).
+
+    `fingerprint` is a keyed digest by which the same value is found again.
+    """
+
+    sealed = models.BinaryField(editable=False)
+    fingerprint = models.CharField(max_length=64, editable=False)
+
+    class Meta:
+        db_table = "workflow_secrets"
+        default_manager_name = "unscoped"
+        constraints = [models.UniqueConstraint(fields=["organization", "fingerprint"], name="workflow_secrets_once")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
 class WorkflowOperation(TenantOwned, Identified):
     """One thing that was done to a workflow, never changed: an edit of its draft, a save of it whole, or a publishing.
 

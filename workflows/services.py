@@ -20,6 +20,7 @@ from workflows.errors import NothingPublished, WorkflowInactive, WorkflowNotFoun
 from workflows.events import WorkflowDeleted
 from workflows.log import record_saved
 from workflows.models import Workflow, WorkflowVersion
+from workflows.sealing import sealed_definition
 from workflows.shapes import read_definition
 from workflows.versions import MAX_NOTE, add_version, check_definition, keep, locked
 
@@ -41,6 +42,7 @@ def create_workflow(
     require(actor, Permission.WORKFLOW_CREATE)
     _check_texts(name=name, category=category, note=note)
     check_definition(definition, must_run=is_active and not draft)
+    definition = sealed_definition(actor.organization_id, definition)
     workflow = Workflow(
         organization_id=actor.organization_id,
         name=name.strip(),
@@ -85,6 +87,7 @@ def update_workflow(*, actor: Actor, workflow_id: UUID, change: WorkflowChange) 
             setattr(workflow, field, value.strip() if field == "name" else value)
     if definition is not None:
         check_definition(definition, must_run=active and not waits)
+        definition = sealed_definition(actor.organization_id, definition)
         if checksum(definition) != stored.checksum:
             stored = add_version(actor, workflow, definition, note=change.note)
         if not waits and workflow.published_version != stored.number:

@@ -51,6 +51,7 @@ INSTALLED_APPS = [
     "notifications",
     "monitoring",
     "security",
+    "privacy",
     "api",
 ]
 
@@ -152,6 +153,11 @@ CROSS_SYSTEMS = ["relaycore"]
 INVITATION_LIFETIME = timedelta(days=7)
 PASSWORD_RESET_LIFETIME = timedelta(hours=1)
 EMAIL_VERIFICATION_LIFETIME = timedelta(days=1)
+PRIVACY = {
+    "grace": timedelta(days=14),  # in which an organization's erasure can be called off
+    "export_kept": timedelta(days=7),
+    "link_lifetime": timedelta(minutes=15),
+}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

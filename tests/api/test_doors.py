@@ -17,6 +17,7 @@ from tests.api.routes import Route, routes
 pytestmark = pytest.mark.django_db
 
 PUBLIC = {
+    "GET /api/exports/<uuid:export_id>/content",  # A signed link of 15 minutes is the proof.
     "GET /api/health",
     "GET /api/monitoring/health",
     "GET /api/v1/health",

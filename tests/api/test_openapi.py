@@ -37,6 +37,7 @@ HEALTH = {
     "GET /health/ready",
 }
 OPEN = HEALTH | {
+    "GET /api/exports/{export_id}/content",
     "POST /api/auth/forgot-password",
     "POST /api/auth/login",
     "POST /api/auth/refresh",

@@ -46,6 +46,10 @@ MAY_LOOK_ACROSS_TENANTS = {
     "security/alerts.py",  # rules that are looked at each minute, whoever's they are
     "security/threats.py",  # what detectors find, in whoever's trail
     "security/upgrades.py",  # what has come to lack nothing, whoever asked for it
+    "privacy/exporting.py",  # one person's files, whichever organizations they are in
+    "privacy/jobs.py",  # exports that are due, whoever's they are
+    "privacy/selectors.py",  # a signed link proves somebody to one export
+    "privacy/services.py",  # exports whose files are gone, whoever's they were
     "templates_app/admin.py",
     "templates_app/reviews.py",  # a review of a template that its caller has proved to see
     "templates_app/seeding.py",  # the product's own catalogue
@@ -70,6 +74,7 @@ NOBODYS = {
     "monitoring.RequestBucket",
     "monitoring.SystemAlert",
     "notifications.SystemAnnouncement",
+    "privacy.Erasure",
 }
 EVERY_MODEL = [model for app in (*APPS, "api") for model in apps.get_app_config(app).get_models()]
 

@@ -262,7 +262,7 @@ def test_answers_and_logins_that_nobody_can_use_go(actor: Actor) -> None:
     now = timezone.now()
     for key, hours in (("old", 25), ("new", 23)):
         record = IdempotencyRecord(
-            organization_id=actor.organization_id, endpoint="POST /x", key=key, request_hash="0", status=201, body={}
+            organization_id=actor.organization_id, endpoint="POST /x", key=key, request_hash="0", status=201
         )
         record.save(force_insert=True)
         IdempotencyRecord.objects.of(actor).filter(pk=record.pk).update(created_at=now - dt.timedelta(hours=hours))

@@ -40,13 +40,13 @@ class OpenApiView(WordsRefusals, SpectacularAPIView):
     renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer]
 
     def _get_schema_response(self, request: Request) -> Response:
-        return Response(_document(self.generator_class, self.urlconf))
+        return Response(_document(self.urlconf))
 
 
 @cache
-def _document(generator: Any, urlconf: str) -> Any:
+def _document(urlconf: str) -> Any:
     """The document of a process; making it takes a second or more."""
-    return generator(urlconf=urlconf).get_schema(request=None, public=True)
+    return OpenApiView.generator_class(urlconf=urlconf).get_schema(request=None, public=True)
 
 
 @extend_schema(exclude=True)

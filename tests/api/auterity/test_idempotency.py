@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import orjson
 import pytest
 from django.db import connection
 from django.utils import timezone
@@ -129,3 +131,18 @@ def test_a_synchronous_run_with_a_key_is_awaited_both_times(ann: Person, worker:
     assert (first.status_code, second.status_code) == (200, 200)
     assert first.json()["id"] == second.json()["id"]
     assert Execution.unscoped.count() == 1
+
+
+def test_what_is_kept_of_a_request_and_its_answer_cannot_be_read(api: Api) -> None:
+    """The digest is keyed and the answer sealed: who has the table learns neither, and cannot try out what a body held."""
+    path = "/api/organizations/current/members"
+    body = {
+        "email": "kept@example.com", "password": "correct horse 9", "first_name": "Kim", "last_name": "Kew", "role": "member",
+    }  # fmt: skip
+    first = api.post(path, body, Idempotency_Key="k")
+    assert first.status_code == 201, first.content
+    record = IdempotencyRecord.unscoped.get(key="k")
+    assert b"kept@example.com" not in bytes(record.sealed)
+    asked = orjson.dumps(["POST", path, body], option=orjson.OPT_SORT_KEYS)
+    assert record.request_hash != hashlib.sha256(asked).hexdigest()
+    assert api.post(path, body, Idempotency_Key="k").json() == first.json()
