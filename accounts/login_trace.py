@@ -13,7 +13,18 @@ from typing import TypeVar
 
 from django.utils import timezone
 
-from accounts import attempts, factors, guesses, logins, policies, second_factors, secret_words, sessions, totp
+from accounts import (
+    attempts,
+    factors,
+    guesses,
+    logins,
+    networks,
+    policies,
+    second_factors,
+    secret_words,
+    sessions,
+    totp,
+)
 from accounts.clients import Client
 from accounts.credentials import LoginOutcome
 from accounts.errors import MemberNotFound, MfaAttempts, MfaInvalid, MfaRequired
@@ -113,7 +124,7 @@ def walk(
     )
     row = totp.of(user.pk)
     trace.drift_steps = row.drift if row is not None else None
-    trace.step("policy_ip", "The network is allowed.", lambda: policies.check_address(rules, client.address))
+    trace.step("policy_ip", "The network is allowed.", lambda: networks.check(rules.allowed_networks, client.address))
     said = f"The organization wants the tier {rules.minimum_tier} of everybody."
     trace.checks.append(Check("policy_tier", trace.problem is None, said, 0.0))
     if issue_token:

@@ -19,6 +19,7 @@ from accounts import (
     guesses,
     mail_codes,
     mfa_tokens,
+    networks,
     policies,
     risk,
     second_factors,
@@ -81,7 +82,7 @@ def open_login(
     now = now or timezone.now()
     membership = sessions.membership_of(user, organization_id)
     rules = policies.of(membership.organization_id)
-    policies.check_address(rules, client.address)
+    networks.check(rules.allowed_networks, client.address)
     for check in CHECKS:
         check(membership, factors, None)
     if Factor.PASSWORD in factors:
@@ -254,7 +255,7 @@ def switch_organization(
     except AccountInactive:
         raise OrganizationNotFound from None
     rules = policies.of(organization_id)
-    policies.check_address(rules, client.address)
+    networks.check(rules.allowed_networks, client.address)
     given = [Factor(each) for each in session.factors]
     for check in CHECKS:
         check(membership, given, actor.organization_id)

@@ -33,7 +33,6 @@ class RegistrationView(BusinessView):
         answers={201: bodies.BusinessUser},
         needs=OPEN,
         raises=[InvalidInput, errors.EmailTaken, errors.UsernameTaken],
-        needs=OPEN,
     )
     def post(self, call: Call[bodies.Registration]) -> Answer:
         """Whoever names no company gets an organization of their own."""
@@ -75,7 +74,6 @@ class PasswordLoginView(BusinessView):
             errors.PasswordExpired,
             errors.RiskBlocked,
         ],
-        needs=OPEN,
     )
     def post(self, call: Call[bodies.PasswordLogin]) -> Answer:
         """Wrong credentials are one answer, whatever the cause. Where a second factor is on, the answer has `mfa_required`,

@@ -123,7 +123,6 @@ class CsrfTokenView(WorkflowEngineView):
         answers={200: bodies.CsrfToken},
         needs=OPEN,
         whole=True,
-        needs=OPEN,
     )
     def get(self, call: Call[None]) -> Answer:
         """For the login that is known by cookie or bearer, else for the browser that asks; good for twelve hours."""

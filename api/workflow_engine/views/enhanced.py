@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from django.utils import timezone
 
-from accounts import errors, guesses, mail_codes, own_sessions, policies, risk, selectors, sensitive, tiers
+from accounts import errors, guesses, mail_codes, networks, overview, own_sessions, policies, risk, selectors, tiers
 from accounts import logins as account_logins
 from accounts.factors import Factor, methods
 from accounts.models import Session, User
@@ -30,6 +30,7 @@ from identity import passkeys
 from workflows import errors as workflow_errors
 from workflows import selectors as workflow_selectors
 
+_CODES = {"backup_codes": "totp"}  # They come with an authenticator.
 TRIES = guesses.ONE_LOGIN.tries
 
 
@@ -161,8 +162,13 @@ class SecurityCheckView(WorkflowEngineView):
         body, actor, now = call.body, call.actor, timezone.now()
         _see(actor, body)
         client = logins.client(call.request, self.dialect, fingerprint=body.device_fingerprint or "")
-        found = sensitive.look(actor=actor, action=body.action, address=client.address, now=now)
-        judged = risk.assess(actor.user_id, client, policies.of(actor.organization_id), now=now).as_json()
+        found = overview.check(actor, body.action, now=now)
+        rules = policies.of(actor.organization_id)
+        missing = [_CODES.get(each, each) for each in found.missing]
+        if rules.allowed_networks and not networks.within(client.address, rules.allowed_networks):
+            missing.append("policy_ip")
+        missing, allowed = list(dict.fromkeys(missing)), not missing
+        judged = risk.assess(actor.user_id, client, rules, now=now).as_json()
         check_id = uuid4()
         trail.record(
             "security.action.checked",
@@ -171,24 +177,24 @@ class SecurityCheckView(WorkflowEngineView):
             actor=actor,
             resource_type=body.action,
             resource_id=body.resource_id or "",
-            outcome="success" if found.allowed else "denied",
-            details={"check_id": str(check_id), "missing": found.missing, "risk_score": judged["score"]},
+            outcome="success" if allowed else "denied",
+            details={"check_id": str(check_id), "missing": missing, "risk_score": judged["score"]},
         )
         return Answer(
             bodies.SecurityChecked.model_validate(
                 {
-                    "allowed": found.allowed,
+                    "allowed": allowed,
                     "action": found.action,
                     "required_tier": found.required.value,
                     "current_tier": found.current.value,
-                    "missing": found.missing,
+                    "missing": missing,
                     "step_up": {
-                        "required": "fresh_login" in found.missing,
-                        "methods": [*methods(actor.user_id)],
+                        "required": "fresh_login" in missing,
+                        "methods": [*found.methods],
                         "path": "/api/v1/enhanced/multi-factor",
                     },
                     "risk": judged,
-                    "valid_until": found.until,
+                    "valid_until": found.valid_until if allowed else None,
                     "check_id": check_id,
                 }
             ),

@@ -9,23 +9,18 @@ from django.utils import timezone
 from rest_framework.response import Response
 
 from accounts import (
-    attempts,
-    backup_codes,
     errors,
     overview,
     own_sessions,
-    policies,
     risk,
     selectors,
     services,
-    tiers,
     tokens,
 )
 from accounts import logins as account_logins
 from accounts.clients import Client
 from accounts.credentials import LoginOutcome
-from accounts.factors import Factor, enrolled
-from accounts.models import Session, User
+from accounts.models import Session
 from accounts.pairs import TokenPair
 from accounts.tokens import TokenKind
 from api import cookies, csrf, logins
@@ -41,7 +36,6 @@ from auterity.kernel.access import Actor
 from identity import selectors as identity_selectors
 from security import selectors as security_selectors
 
-SHOWN_LOGINS = 20
 TRUST_DAYS = 30
 
 
@@ -204,30 +198,18 @@ def _anomalies(session: Session, here: Client) -> list[bodies.SessionAnomaly]:
 
 
 def _status(actor: Actor, now: dt.datetime) -> bodies.SecurityStatus:
-    user = User.objects.get(pk=actor.user_id)
-    changed_at = user.password_changed_at or user.created_at
-    days = policies.for_person(actor.user_id).password_max_age_days
-    passkeys = identity_selectors.passkeys(actor)
-    state = overview.State(
-        email_verified=user.email_verified_at is not None,
-        totp=Factor.TOTP in enrolled(actor.user_id),
-        passkey=any(each.suspended_at is None for each in passkeys),
-        backup_codes=backup_codes.left(actor.user_id),
-        password_age_days=(now - changed_at).days,
-        failed_logins=attempts.failed_since(actor.user_id, now - dt.timedelta(days=1)),
-        open_incidents=security_selectors.open_about(actor),
-    )
-    missing = overview.missing(state)
+    found = overview.of(actor, now=now)
+    changed_at = found.password_changed_at
     return bodies.SecurityStatus(
-        score=overview.score(missing),
-        tier=tiers.current(actor, now=now).value,
-        email_verified=state.email_verified,
+        score=found.score,
+        tier=found.tier.value,
+        email_verified=found.email_verified,
         password=bodies.PasswordAge(
             changed_at=changed_at,
-            age_days=state.password_age_days,
-            expires_at=changed_at + dt.timedelta(days=days) if days else None,
+            age_days=(now - changed_at).days if changed_at is not None else None,
+            expires_at=found.password_expires_at,
         ),
-        totp=bodies.TotpState(enabled=state.totp, backup_codes_remaining=state.backup_codes),
+        totp=bodies.TotpState(enabled=found.totp, backup_codes_remaining=found.backup_codes_remaining),
         passkeys=[
             bodies.ShownPasskey(
                 credential_id=each.credential_id,
@@ -236,7 +218,7 @@ def _status(actor: Actor, now: dt.datetime) -> bodies.SecurityStatus:
                 last_used_at=each.last_used_at,
                 suspended=each.suspended_at is not None,
             )
-            for each in passkeys
+            for each in identity_selectors.passkeys(actor)
         ],
         sessions=[
             bodies.ShownSession(
@@ -257,12 +239,12 @@ def _status(actor: Actor, now: dt.datetime) -> bodies.SecurityStatus:
                 method=each.method,
                 risk_score=each.risk_score,
             )
-            for each in attempts.of(actor.user_id)[:SHOWN_LOGINS]
+            for each in found.recent_logins
         ],
-        failed_logins_24h=state.failed_logins,
-        open_incidents=state.open_incidents,
+        failed_logins_24h=found.failed_logins_24h,
+        open_incidents=security_selectors.open_about(actor),
         recommendations=[
-            bodies.Recommendation(code=each.code, title=each.title, impact=each.points, action_path=each.path)
-            for each in missing
+            bodies.Recommendation(code=each.code, title=each.title, impact=each.points, action_path=each.action_path)
+            for each in found.recommendations
         ],
     )

@@ -188,7 +188,7 @@ def test_the_status_is_counted_from_what_there_is(ann: Person, app: App) -> None
     assert found["failed_logins_24h"] == 1
     assert found["recent_logins"][0]["success"] is False
     advice = {each["code"]: each["impact"] for each in found["recommendations"]}
-    assert advice == {"verify_email": 15, "add_passkey": 25, "look_at_failed_logins": 5}
+    assert advice == {"verify_email": 15, "add_passkey": 20}
     assert found["score"] == 100 - sum(advice.values())
     User.objects.filter(pk=ann.actor.user_id).update(email_verified_at=timezone.now())
     assert data_of(ann.api.get(STATUS))["score"] == found["score"] + 15
