@@ -52,11 +52,8 @@ def person(
     one_name: bool = False,
     joins: Organization | None = None,
 ) -> Person:
-    """Check what a registration sends; who `joins` an organization has a password by its rules. With `one_name` there is no last
-    name.
-
-    Raises `InvalidInput` naming every field that is wrong.
-    """
+    """Check what a registration sends; with `one_name` there is no last name. Who `joins` an organization has a password by its
+    rules. Raises `InvalidInput` naming every wrong field."""
     problems: list[FieldProblem] = []
     checked = Person(
         email=_email(email, problems),

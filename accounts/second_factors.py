@@ -114,12 +114,7 @@ def confirm(
     """
     user = User.objects.get(pk=actor.user_id)
     return confirm_for(
-        user,
-        code=code,
-        setup_id=setup_id,
-        organization_id=actor.organization_id,
-        keep_codes=keep_codes,
-        now=now,
+        user, code=code, setup_id=setup_id, keep_codes=keep_codes, organization_id=actor.organization_id, now=now
     )
 
 
@@ -128,8 +123,8 @@ def confirm_for(
     *,
     code: str,
     setup_id: UUID | None = None,
-    organization_id: UUID | None = None,
     keep_codes: bool = False,
+    organization_id: UUID | None = None,
     now: datetime | None = None,
 ) -> Enabled:
     """The same for somebody whom the caller knows, such as an operator at the command line."""

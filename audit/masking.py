@@ -37,7 +37,7 @@ _HARMLESS: Final = frozenset(
         "passwordhistory",
         "passwordmaxagedays",
         "csrfwithbearer",  # policies
-    }  # fmt: skip
+    }
 )
 _SECRET_TEXT: Final = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"  # a JWT

@@ -157,7 +157,7 @@ def _replayed(rule: AlertRule, line: measures.Line, since: dt.datetime, until: d
     """How often it would have fired. The figure changes only at some moments; between them only the cooldown counts."""
     step = dt.timedelta(minutes=max(1, rule.cooldown_minutes))
     window = dt.timedelta(minutes=rule.window_minutes)
-    moments = [since, *line.moments(since, window), until]
+    moments = [since, *line.moments(since, until, window), until]
     fires, free_at = 0, since
     for begin, end in itertools.pairwise(moments):
         first = max(begin, free_at)

@@ -52,10 +52,10 @@ class Line:
             return float(last - first)
         return max(self.height[first:last], default=0.0)
 
-    def moments(self, since: dt.datetime, window: dt.timedelta) -> list[dt.datetime]:
+    def moments(self, since: dt.datetime, until: dt.datetime, window: dt.timedelta) -> list[dt.datetime]:
         """When it may have changed: a point came, or left the window."""
         start = bisect_left(self.at, since - window)
-        return sorted({each for at in self.at[start:] for each in (at, at + window) if each >= since})
+        return sorted({each for at in self.at[start:] for each in (at, at + window) if since <= each <= until})
 
 
 def line_of(rule: AlertRule, since: dt.datetime, until: dt.datetime) -> Line:

@@ -5,6 +5,9 @@ Everything else is recorded where it is done, in its own transaction.
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from accounts import policies
 from accounts.events import SessionRevoked
 from accounts.models import Session
 from audit.trail import record
@@ -31,3 +34,8 @@ def on_revoked(fact: SessionRevoked) -> None:
         resource_id=fact.session_id,
         details={"reason": session.revoke_reason},
     )
+
+
+def days_kept(organization_id: UUID) -> int | None:
+    """For how long the organization's policy keeps its trail; None where it has not said."""
+    return policies.of(organization_id).data_retention_days or None

@@ -11,12 +11,13 @@ from api.auterity.moments import Instant, Moment
 from api.workflow_engine.pages import PerPageQuery, SortedQuery
 
 SeverityName = Literal["low", "medium", "high", "critical"]
-IncidentState = Literal["open", "investigating", "contained", "resolved", "false_positive"]
+IncidentStateName = Literal["open", "investigating", "contained", "resolved", "false_positive"]
 IncidentKind = Literal[
     "unauthorized_access", "data_leak", "malware", "phishing", "credential_clone", "policy_violation", "availability", "other"
 ]  # fmt: skip
 ThreatKind = Literal[
-    "brute_force", "credential_stuffing", "impossible_velocity", "token_replay", "rate_abuse", "injection_probe", "privilege_probe"
+    "brute_force", "credential_stuffing", "impossible_velocity", "token_replay", "rate_abuse", "injection_probe",
+    "privilege_probe",
 ]  # fmt: skip
 
 
@@ -119,7 +120,7 @@ class SecurityDashboard(BaseModel):
 
 
 class IncidentQuery(SortedQuery):
-    status: IncidentState | None = None
+    status: IncidentStateName | None = None
     severity: SeverityName | None = None
     search: Annotated[str, Field(max_length=200)] = ""
 
@@ -151,7 +152,7 @@ class IncidentBody(BaseModel):
     description: str
     category: IncidentKind
     severity: SeverityName
-    status: IncidentState
+    status: IncidentStateName
     source: Literal["user", "detector", "alert"]
     reported_by: NamedPerson
     assigned_to: NamedPerson | None

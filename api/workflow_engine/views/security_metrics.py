@@ -157,7 +157,8 @@ def incident(row: SecurityIncident) -> bodies.IncidentBody:
             },
             "evidence_event_ids": row.evidence,
             "timeline": [
-                {"at": each.at, "actor": each.actor, "action": each.action, "note": each.note} for each in entries
+                {"at": each.at, "actor": selectors.name_of(each.user), "action": each.action, "note": each.note}
+                for each in entries
             ],
         }
     )
