@@ -36,6 +36,7 @@ lock: | $(UV) ## Resolve the dependencies anew into requirements/*.txt
 	@$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 	@$(COMPILE) --group services -o requirements/services.txt
 	@$(COMPILE) --group contract -o requirements/contract.txt
+	@$(COMPILE) --group audit -o requirements/audit.txt
 
 $(CONTRACT): | $(UV)
 	@echo "Setting up the client generators and Schemathesis (once) ..."
@@ -100,6 +101,14 @@ clients: $(CONTRACT) ## Generate the Python and TypeScript clients into build/cl
 fuzz: setup contract ## Schemathesis over the served API, the long form (FUZZ=200 cases an operation)
 	@AUTERITY_FUZZ=$(or $(FUZZ),200) $(BIN)/python -m pytest tests/contract/test_schema.py --timeout 7200 -s
 
+.PHONY: audit
+audit: | $(UV) ## Known vulnerabilities among everything that is pinned (needs the network)
+	@test -x .venv-audit/bin/python || UV_PYTHON_DOWNLOADS=never $(UV) venv -q --python $(PYTHON) .venv-audit
+	@VIRTUAL_ENV=.venv-audit $(UV) pip sync -q --require-hashes requirements/audit.txt
+	@for file in requirements/*.txt; do \
+	  .venv-audit/bin/pip-audit --disable-pip --require-hashes --progress-spinner off -r $$file || exit 1; \
+	done
+
 .PHONY: bench
 bench: setup ## Executions per second beside the machine's own limits
 	@$(BIN)/python scripts/services.py run $(BIN)/python -m tests.load.bench
@@ -109,11 +118,11 @@ bench-peers: setup ## The same beside n8n, DBOS and Prefect, installed on first 
 	@$(BIN)/python scripts/services.py run $(BIN)/python -m tests.load.bench --peers
 
 .PHONY: gates
-gates: setup ## The durability gates in full, one JSON line each (about an hour)
+gates: setup ## The gates of durability and security in full, one JSON line each (about an hour)
 	@for gate in tests/load/g[0-9]*.py; do \
 	  $(BIN)/python scripts/services.py run $(BIN)/python -m tests.load.$$(basename $$gate .py) || exit 1; \
 	done
 
 .PHONY: clean
 clean: ## Remove the environment and the embedded data
-	@rm -rf .venv .venv-tools .venv-contract .data build
+	@rm -rf .venv .venv-tools .venv-contract .venv-audit .data build

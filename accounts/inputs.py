@@ -52,7 +52,7 @@ def person(
     one_name: bool = False,
     joins: Organization | None = None,
 ) -> Person:
-    """Check what a registration sends; with `one_name` there is no last name; who `joins` an organization has a password by its
+    """Check what a registration sends; with `one_name` there is no last name. Who `joins` an organization has a password by its
     rules. Raises `InvalidInput` naming every wrong field."""
     problems: list[FieldProblem] = []
     checked = Person(

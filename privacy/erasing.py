@@ -5,6 +5,7 @@ Every act may be repeated. What must stay, because other people's work refers to
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -17,6 +18,8 @@ from accounts import sessions
 from accounts.models import Membership, Organization, Session, User
 from artefacts import services as artefacts
 from artefacts.models import Artefact
+from audit import chain
+from audit import services as trail
 from auterity.kernel.models import JsonText
 from executions import journal
 from executions.models import LIVE, Execution, ExecutionStatus
@@ -79,6 +82,9 @@ def organization(organization_id: UUID, count: Count) -> None:
         count("artefacts.Artefact", gone)
     for table in children_first():
         _delete_all(table, rows.of_organization(table, organization_id), count)
+    while chain.seal(organization_id):
+        count("", 0)
+    count("audit.AuditEvent", trail.prune(organization_id, before=timezone.now() + dt.timedelta(seconds=1)))
 
 
 def lone_person(user_id: UUID, count: Count) -> None:

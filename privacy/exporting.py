@@ -50,7 +50,7 @@ def archive(export: DataExport, say: Say) -> Iterator[bytes]:
     missing: list[str] = []
     about = [each for each in TABLES if _rows(export, each) is not None]
     steps = len(about) + 1
-    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as target:
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as target:  # type: ignore[call-overload]  # It only writes.
         for place, table in enumerate(about):
             percent = 100 * place // steps
             for piece in _table(export, table, target, sink, counts):

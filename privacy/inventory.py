@@ -99,6 +99,13 @@ TABLES: tuple[Table, ...] = (
     Table("accounts.UsageReservation"),
     Table("accounts.UsageDay"),
     Table("accounts.QuotaWarning"),
+    Table(
+        "audit.AuditEvent",
+        people=(Person("user_id", whole=True),),
+        stays=True,
+        why="Nothing changes a chained trail; of an erased organization it is pruned, of a person it ends with its time.",
+    ),
+    Table("audit.AuditChain", "", stays=True, why="A number and a hash of each chain."),
     Table("vault.DataKey", hidden=("wrapped", "server_key")),
     # -- the outside world --
     Table("integrations.MessageTemplate"),
@@ -152,6 +159,14 @@ TABLES: tuple[Table, ...] = (
     Table("monitoring.RunBucket"),
     Table("monitoring.AiFigures"),
     Table("monitoring.SystemAlert", "", why="The platform's own state."),
+    # -- security --
+    Table("security.IncidentNumbers"),
+    Table("security.SecurityIncident", people=made_by("reported_by", "assigned_to")),
+    Table("security.IncidentEntry", people=made_by("user")),
+    Table("security.Threat"),
+    Table("security.DetectorRun", "", why="When the platform last looked."),
+    Table("security.AlertRule", people=made_by("created_by"), addresses=("channels",)),
+    Table("security.TierUpgrade", people=(own(),)),
     # -- data rights, and the API's memory --
     Table("privacy.DataExport", people=(Person("user", goes=True),), hidden=("file_id",)),
     Table(

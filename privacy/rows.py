@@ -70,4 +70,4 @@ def _leads(row: Any, path: str, person: UUID) -> bool:
     *way, last = path.split("__")
     for each in way:
         at = getattr(at, each)
-    return at is not None and (at.pk if last == "pk" else getattr(at, f"{last}_id")) == person
+    return at is not None and (getattr(at, last) if last in ("pk", "user_id") else getattr(at, f"{last}_id")) == person

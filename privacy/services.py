@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.errors import LastAdmin
 from accounts.members import lock_organization
 from accounts.models import Membership, User
+from audit.trail import record
 from auterity.kernel.access import Actor, Permission, Role, require, require_person
 from privacy import erasing
 from privacy.errors import ErasureNotFound, ExportUnderWay
@@ -35,6 +36,7 @@ def ask_for_export(*, actor: Actor, subject: Subject) -> DataExport:
     try:
         with transaction.atomic():
             row.save(force_insert=True)
+            _tell("export_requested", actor, row.organization_id, subject, severity="medium")
     except IntegrityError as error:
         raise ExportUnderWay from error
     return row
@@ -74,6 +76,15 @@ def erase_person(*, user_id: UUID, requested_by: UUID | None = None, now: dt.dat
             _store(Subject.ORGANIZATION, organization_id, requested_by, due_at=moment)
         elif not others.filter(role=Role.ADMIN.value).exists():
             raise LastAdmin
+        record(
+            "privacy.erasure_requested",
+            "erase",
+            organization_id=organization_id,
+            user_id=requested_by,
+            resource_type="user",
+            resource_id=user_id,
+            severity="high",
+        )
     address = user.email
     erasing.forget_name(user)
     Membership.objects.filter(user_id=user_id).update(is_active=False)
@@ -87,9 +98,12 @@ def erase_organization(*, actor: Actor, now: dt.datetime | None = None) -> Erasu
     """
     require(actor, Permission.ORGANIZATION_MANAGE)
     require_person(actor)
-    return erase_organization_by_operator(
-        organization_id=actor.organization_id, requested_by=actor.user_id, now=now, grace=settings.PRIVACY["grace"]
-    )
+    with transaction.atomic():
+        row = erase_organization_by_operator(
+            organization_id=actor.organization_id, requested_by=actor.user_id, now=now, grace=settings.PRIVACY["grace"]
+        )
+        _tell("erasure_requested", actor, actor.organization_id, Subject.ORGANIZATION, severity="critical")
+    return row
 
 
 @transaction.atomic
@@ -109,7 +123,10 @@ def keep_organization(*, actor: Actor) -> Erasure:
     """Call the erasure off, unless it has begun. Raises `ErasureNotFound`."""
     require(actor, Permission.ORGANIZATION_MANAGE)
     require_person(actor)
-    return call_off(subject_id=actor.organization_id)
+    with transaction.atomic():
+        row = call_off(subject_id=actor.organization_id)
+        _tell("erasure_called_off", actor, actor.organization_id, Subject.ORGANIZATION, severity="high")
+    return row
 
 
 def call_off(*, subject_id: UUID) -> Erasure:
@@ -137,6 +154,17 @@ def expire_exports(*, now: dt.datetime | None = None) -> int:
 def _organizations_of(user_id: UUID) -> list[UUID]:
     rows = Membership.objects.filter(user_id=user_id, is_active=True, organization__is_active=True)
     return list(rows.values_list("organization_id", flat=True))
+
+
+def _tell(what: str, actor: Actor, organization_id: UUID, subject: Subject, *, severity: str) -> None:
+    record(
+        f"privacy.{what}",
+        what,
+        organization_id=organization_id,
+        actor=actor,
+        resource_type=subject.value,
+        severity=severity,
+    )
 
 
 def _store(

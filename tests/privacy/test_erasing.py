@@ -11,6 +11,8 @@ from django.utils import timezone
 
 from accounts.models import Membership, Organization, Session, User
 from artefacts.models import ArtefactChunk
+from audit import chain
+from audit.models import AuditEvent
 from auterity.kernel.access import Role
 from auterity.kernel.vault import SecretUnreadable
 from executions.models import OpenQuestion
@@ -193,3 +195,15 @@ def test_people_of_another_organization_change_nothing_here(room: Room, otto: Pe
     assert after.pop("templates_app.TemplateReview", 0) == 0
     before.pop("templates_app.TemplateReview")
     assert after == before
+
+
+def test_asking_and_erasing_are_in_the_trail_until_the_organization_is_gone(room: Room) -> None:
+    room.bob.api.delete("/api/account")
+    room.ann.api.post("/api/organization/export")
+    room.ann.api.delete("/api/organization")
+    told = set(AuditEvent.unscoped.filter(organization_id=room.id).values_list("event_type", flat=True))
+    assert {"privacy.erasure_requested", "privacy.export_requested"} <= told
+    finished(room.id)
+    left = AuditEvent.unscoped.filter(organization_id=room.id).exclude(event_type="audit.pruned")
+    assert not [each for each in left if each.user_id == room.bob.actor.user_id]
+    assert chain.verify(room.id).problem is None
