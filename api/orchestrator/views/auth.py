@@ -6,7 +6,7 @@ from accounts import errors, second_factors, services
 from accounts import logins as account_logins
 from api import logins
 from api.base import Answer, Call, operation
-from api.needs import OPEN, SIGNED_IN
+from api.needs import OPEN, PERSON
 from api.orchestrator.bodies import auth as bodies
 from api.orchestrator.dialect import OrchestratorView
 
@@ -83,7 +83,7 @@ class OrchestratorRefreshView(OrchestratorView):
 
 
 class OrchestratorLogoutView(OrchestratorView):
-    @operation(id="logout", summary="Log out", answers={200: bodies.OrchestratorMessage}, needs=SIGNED_IN)
+    @operation(id="logout", summary="Log out", answers={200: bodies.OrchestratorMessage}, needs=PERSON)
     def post(self, call: Call[None]) -> Answer:
         """Ends this login at once, everywhere."""
         services.logout(actor=call.actor)
@@ -96,7 +96,7 @@ class EnrolView(OrchestratorView):
         summary="Begin to set up a second factor",
         answers={201: bodies.Enrolment},
         raises=[errors.MfaAlreadyEnabled, errors.FreshLoginRequired],
-        needs=SIGNED_IN,
+        needs=PERSON,
     )
     def post(self, call: Call[None]) -> Answer:
         """Within ten minutes of a login. Off until a code of it was verified, within ten minutes more."""
@@ -114,7 +114,7 @@ class EnrolmentCodeView(OrchestratorView):
         body=bodies.EnrolmentCode,
         answers={200: bodies.Enrolled},
         raises=[errors.NoPendingSetup, errors.MfaInvalid, errors.MfaAttempts],
-        needs=SIGNED_IN,
+        needs=PERSON,
     )
     def post(self, call: Call[bodies.EnrolmentCode]) -> Answer:
         """From then on a login needs `otp_code`."""

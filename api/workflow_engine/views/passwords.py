@@ -7,7 +7,7 @@ from django.conf import settings
 from accounts import factors, passwords, strength
 from accounts.errors import AccountLocked, LinkInvalid, PasswordReused, PasswordWeak, WrongCredentials
 from api.base import Answer, Call, operation
-from api.needs import OPEN, SIGNED_IN
+from api.needs import OPEN, PERSON
 from api.problems import PasswordMismatch
 from api.workflow_engine.bodies import passwords as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
@@ -23,7 +23,7 @@ class PasswordChangeView(WorkflowEngineView):
         answers={200: bodies.PasswordChanged},
         raises=[WrongCredentials, AccountLocked, PasswordMismatch, PasswordWeak, PasswordReused],
         says="Your password is another one now.",
-        needs=SIGNED_IN,
+        needs=PERSON,
     )
     def post(self, call: Call[bodies.PasswordChange]) -> Answer:
         """The login at hand goes on; your others end at once unless you say otherwise."""
