@@ -110,7 +110,7 @@ def configure(*, actor: Actor, said: Settings, now: dt.datetime | None = None) -
             actor=actor,
             resource_type="sso_provider",
             resource_id=str(row.pk),
-            severity="warning",
+            severity="medium",
             details={
                 "issuer": row.issuer,
                 "allowed_domains": row.allowed_domains,
@@ -135,7 +135,7 @@ def remove(*, actor: Actor) -> None:
             actor=actor,
             resource_type="sso_provider",
             resource_id=str(row.pk),
-            severity="warning",
+            severity="medium",
             details={"issuer": row.issuer},
         )
         row.delete()

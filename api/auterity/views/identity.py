@@ -9,7 +9,7 @@ from accounts.errors import FreshLoginRequired
 from api.auterity.bodies import identity as bodies
 from api.auterity.dialect import AuterityView
 from api.base import Answer, Call, operation
-from api.needs import SIGNED_IN
+from api.needs import PERSON
 from auterity.kernel.errors import InvalidInput
 from identity import google, passkeys, selectors, services
 from identity.errors import IdentityNotFound, PasskeyNotFound
@@ -17,7 +17,7 @@ from identity.models import ExternalIdentity, OAuthGrant, Passkey
 
 
 class PasskeysView(AuterityView):
-    @operation(needs=SIGNED_IN, summary="Your passkeys", answers={200: bodies.Passkeys})
+    @operation(needs=PERSON, summary="Your passkeys", answers={200: bodies.Passkeys})
     def get(self, call: Call[None]) -> Answer:
         """Oldest first, suspended ones too."""
         found = [_passkey(each) for each in selectors.passkeys(call.actor)]
@@ -26,7 +26,7 @@ class PasskeysView(AuterityView):
 
 class PasskeyView(AuterityView):
     @operation(
-        needs=SIGNED_IN,
+        needs=PERSON,
         summary="Rename a passkey",
         body=bodies.PasskeyRename,
         answers={200: bodies.PasskeyBody},
@@ -38,7 +38,7 @@ class PasskeyView(AuterityView):
         return Answer(_passkey(found))
 
     @operation(
-        needs=SIGNED_IN,
+        needs=PERSON,
         summary="Delete a passkey",
         answers={204: None},
         raises=[PasskeyNotFound, FreshLoginRequired],
@@ -50,7 +50,7 @@ class PasskeyView(AuterityView):
 
 
 class IdentitiesView(AuterityView):
-    @operation(needs=SIGNED_IN, summary="Your linked accounts", answers={200: bodies.Identities})
+    @operation(needs=PERSON, summary="Your linked accounts", answers={200: bodies.Identities})
     def get(self, call: Call[None]) -> Answer:
         """At Google, and at this organization's provider."""
         grant = selectors.grant(call.actor)
@@ -60,7 +60,7 @@ class IdentitiesView(AuterityView):
 
 class IdentityView(AuterityView):
     @operation(
-        needs=SIGNED_IN,
+        needs=PERSON,
         summary="Unlink an account",
         answers={204: None},
         raises=[IdentityNotFound, FreshLoginRequired],

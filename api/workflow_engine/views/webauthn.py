@@ -10,7 +10,7 @@ from accounts import errors as login_errors
 from accounts import selectors
 from api import logins
 from api.base import Answer, Call, operation
-from api.needs import OPEN, SIGNED_IN
+from api.needs import OPEN, PERSON
 from api.workflow_engine.bodies import webauthn as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
 from auterity.kernel.errors import InvalidInput
@@ -23,7 +23,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 
 class RegisterBeginView(WorkflowEngineView):
     @operation(
-        needs=SIGNED_IN,
+        needs=PERSON,
         summary="Begin to register a passkey",
         id="webauthn_register_begin",
         body=bodies.RegisterBegin,
@@ -44,7 +44,7 @@ class RegisterBeginView(WorkflowEngineView):
 
 class RegisterCompleteView(WorkflowEngineView):
     @operation(
-        needs=SIGNED_IN,
+        needs=PERSON,
         summary="Register a passkey",
         id="webauthn_register_complete",
         body=bodies.RegisterComplete,
