@@ -12,7 +12,7 @@ from django.core.validators import validate_email
 
 from accounts import password_rules, policies
 from accounts.errors import PasswordReused, PasswordWeak
-from accounts.models import User, normal_email
+from accounts.models import Organization, User, normal_email
 from accounts.policies import Rules
 from auterity.kernel.access import Role
 from auterity.kernel.errors import FieldProblem, InvalidInput
@@ -50,8 +50,10 @@ def person(
     company: str | None = None,
     username: str | None = None,
     one_name: bool = False,
+    joins: Organization | None = None,
 ) -> Person:
-    """Check what a registration sends; with `one_name` there is no last name. Raises `InvalidInput` naming every wrong field."""
+    """Check what a registration sends; with `one_name` there is no last name. Who `joins` an organization has a password by its
+    rules. Raises `InvalidInput` naming every wrong field."""
     problems: list[FieldProblem] = []
     checked = Person(
         email=_email(email, problems),
@@ -61,7 +63,10 @@ def person(
         company=_text("company", company, COMPANY_LENGTH, problems) if company and company.strip() else None,
         username=None if username is None else _username(username, email, problems),
     )
-    _check_password(checked, problems)
+    if joins is None:
+        _check_password(checked, problems)
+    else:
+        _check_password(checked, problems, policies.of(joins.pk), [] if joins.is_personal else [joins.name])
     if problems:
         raise InvalidInput(problems)
     return checked

@@ -184,7 +184,9 @@ def accept(
     if user is not None:
         secret_words.confirm(user, password, now=timezone.now(), message=WrongCredentials.sentence)
         return _join(found, user)
-    person = inputs.person(email=found.email, password=password, first_name=first_name, last_name=last_name)
+    person = inputs.person(
+        email=found.email, password=password, first_name=first_name, last_name=last_name, joins=found.organization
+    )
     hashed = make_password(person.password)
     with transaction.atomic():
         return _join(found, services.new_user(person, hashed, verified_at=timezone.now()))

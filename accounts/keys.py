@@ -37,6 +37,7 @@ from accounts.events import ApiKeyEnded, ApiKeyMade
 from accounts.grants import KEY_NAME_LENGTH, ApiKey
 from accounts.inputs import storable
 from accounts.models import Membership, Organization
+from accounts.networks import check_stored
 from auterity.kernel import sql
 from auterity.kernel.access import Actor, Permission, Role, require, require_person
 from auterity.kernel.errors import FieldProblem, InvalidInput
@@ -92,8 +93,11 @@ def digest_of(secret: str) -> str:
 
 
 def authenticate(secret: str, *, address: str, now: dt.datetime | None = None) -> tuple[Actor, dt.datetime | None]:
-    """Whose key it is, with today's rights, and when it ends. Raises `TokenInvalid`, or `ApiKeyNotFromHere` for a good key
-    at the wrong address. One query, and once a minute a note that it was used."""
+    """Whose key it is, with today's rights, and when it ends. One query, and once a minute a note that it was used.
+
+    Raises `TokenInvalid`; for a good key at the wrong address `ApiKeyNotFromHere`, or `AddressNotAllowed` where that is the
+    organization's policy.
+    """
     now = now or timezone.now()
     if not _FORM.fullmatch(secret):
         raise TokenInvalid
@@ -102,9 +106,23 @@ def authenticate(secret: str, *, address: str, now: dt.datetime | None = None) -
         found = cursor.fetchone()
     if found is None:
         raise TokenInvalid
-    key_id, owner, organization_id, email, role_name, custom, custom_name, scopes, networks, expires_at, used_at = found
+    (
+        key_id,
+        owner,
+        organization_id,
+        email,
+        role_name,
+        custom,
+        custom_name,
+        scopes,
+        networks,
+        expires_at,
+        used_at,
+        policies,
+    ) = found
     if not _inside(networks, address):
         raise ApiKeyNotFromHere
+    check_stored(policies, address)
     role = Role(role_name)
     held = rights.granted(role, custom) & rights.granted(role, scopes)
     _note_use(sql.uuid(key_id), None if used_at is None else sql.moment(used_at), now)
@@ -356,10 +374,11 @@ def _note_use(key_id: UUID, stored: dt.datetime | None, now: dt.datetime) -> Non
 # Keys nobody ended, of people, memberships and organizations that are switched on, where keys are allowed.
 _LIVING = """
     SELECT k.id, k.user_id, k.organization_id, u.email, m.role, r.permissions, r.name, k.scopes, k.networks,
-           k.expires_at, k.last_used_at
+           k.expires_at, k.last_used_at, p.chosen
       FROM api_keys k
       JOIN users u ON u.id = k.user_id AND u.is_active
       JOIN organizations o ON o.id = k.organization_id AND o.is_active AND o.api_keys_allowed
       JOIN user_roles m ON m.user_id = k.user_id AND m.organization_id = k.organization_id AND m.is_active
       LEFT JOIN custom_roles r ON r.id = m.custom_role_id
+      LEFT JOIN organization_policies p ON p.organization_id = k.organization_id
      WHERE k.digest = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %s)"""

@@ -40,6 +40,11 @@ def owe_proof(kind: LetterKind, email: str) -> None:
         Letter.objects.create(kind=kind, recipient=email, due_at=now)
 
 
+def owe_notice(kind: LetterKind, email: str) -> None:
+    """Owe somebody word of a change to their account, in the caller's transaction."""
+    Letter.objects.create(kind=kind, recipient=email, due_at=timezone.now())
+
+
 def claim() -> Letter | None:
     """The letter that has been due longest, due again in two minutes should this process die."""
     now = timezone.now()
@@ -59,6 +64,8 @@ def claim() -> Letter | None:
 
 def compose(letter: Letter) -> Mail | None:
     """The mail as it is sent, or None where it is pointless."""
+    if letter.kind in _NOTICES:
+        return _notice(letter)
     if letter.kind != LetterKind.INVITATION:
         return _proof(letter)
     rows = Invitation.unscoped.select_related("organization", "invited_by", "custom_role")
@@ -111,6 +118,28 @@ def try_now(rows: QuerySet[Letter]) -> int:
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------
+
+
+_NOTICES: Final = {
+    LetterKind.PASSWORD_CHANGED: ("Your password was changed", "The password of your Auterity account was changed."),
+    LetterKind.MFA_ENABLED: (
+        "A second factor was set up",
+        "An authenticator app was set up for your Auterity account. Each login asks for its code from now on.",
+    ),
+    LetterKind.MFA_DISABLED: (
+        "Your second factor was removed",
+        "The authenticator app of your Auterity account was removed. A password is enough to log in from now on.",
+    ),
+}
+
+
+def _notice(letter: Letter) -> Mail:
+    subject, said = _NOTICES[LetterKind(letter.kind)]
+    when = f"This was on {letter.created_at:%d %B %Y at %H:%M} UTC."
+    otherwise = "If it was not you, choose a new password by a mailed link at once, and tell your administrator."
+    text = f"Hello,\n\n{said} {when}\n\n{otherwise}\n"
+    html = format_html("<p>Hello,</p>\n<p>{} {}</p>\n<p>{}</p>\n", said, when, otherwise)
+    return Mail(key=f"letter/{letter.pk}", to=[letter.recipient], subject=subject, text=text, html=html)
 
 
 def _proof(letter: Letter) -> Mail | None:

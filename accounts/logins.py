@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -15,10 +15,12 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts import (
+    admission,
     attempts,
     guesses,
     mail_codes,
     mfa_tokens,
+    networks,
     policies,
     risk,
     second_factors,
@@ -35,23 +37,18 @@ from accounts.errors import (
     MfaAttempts,
     MfaInvalid,
     MfaMethodUnavailable,
-    MfaRequired,
     NotAuthenticated,
     OrganizationNotFound,
     OwnLoginRequired,
-    PasswordExpired,
-    RiskBlocked,
 )
 from accounts.events import SteppedUp
 from accounts.factors import Factor
 from accounts.guesses import TooManyGuesses
 from accounts.mfa_tokens import PendingLogin
 from accounts.models import Membership, Session, User
-from accounts.pairs import TokenPair, pair_of
-from accounts.policies import Rules
-from accounts.risk import Assessment
+from accounts.pairs import TokenPair
 from audit import trail
-from auterity.kernel.access import Actor, Role
+from auterity.kernel.access import Actor
 from auterity.kernel.events import publish
 
 # What is somebody's own, whichever organization they are in.
@@ -81,14 +78,16 @@ def open_login(
     now = now or timezone.now()
     membership = sessions.membership_of(user, organization_id)
     rules = policies.of(membership.organization_id)
-    policies.check_address(rules, client.address)
+    networks.check(rules.allowed_networks, client.address)
     for check in CHECKS:
         check(membership, factors, None)
     if Factor.PASSWORD in factors:
-        _check_age(user, now=now)
+        admission.check_age(user, now=now)
     found = risk.assess(user.pk, client, rules, now=now)
-    _ask(user, membership, rules, found, client=client, factors=factors, judged=judged, now=now)
-    return _open(membership, rules, client=client, factors=factors, until=until, fresh_at=now, found=found, now=now)
+    admission.ask(user, membership, rules, found, client=client, factors=factors, judged=judged, now=now)
+    return admission.let_in(
+        membership, rules, client=client, factors=factors, until=until, fresh_at=now, found=found, now=now
+    )
 
 
 def by_password(
@@ -254,12 +253,12 @@ def switch_organization(
     except AccountInactive:
         raise OrganizationNotFound from None
     rules = policies.of(organization_id)
-    policies.check_address(rules, client.address)
+    networks.check(rules.allowed_networks, client.address)
     given = [Factor(each) for each in session.factors]
     for check in CHECKS:
         check(membership, given, actor.organization_id)
-    _ask(membership.user, membership, rules, None, client=client, factors=given, judged=False, now=now)
-    return _open(
+    admission.ask(membership.user, membership, rules, None, client=client, factors=given, judged=False, now=now)
+    return admission.let_in(
         membership, rules, client=client, factors=given, until=until, fresh_at=session.fresh_at, found=None, now=now
     )
 
@@ -269,7 +268,9 @@ def reopen(session: Session, *, client: Client, now: datetime) -> TokenPair:
     membership = sessions.membership_of(User.objects.get(pk=session.user_id), session.organization_id)
     rules = policies.of(session.organization_id)
     given = [Factor(each) for each in session.factors]
-    return _open(membership, rules, client=client, factors=given, until=None, fresh_at=now, found=None, now=now)
+    return admission.let_in(
+        membership, rules, client=client, factors=given, until=None, fresh_at=now, found=None, now=now
+    )
 
 
 def session_of(actor: Actor, *, lock: bool = False) -> Session:
@@ -305,102 +306,6 @@ def _chosen(user: User, method: str) -> Factor:
     if method not in BY_CODE or method not in own:
         raise MfaMethodUnavailable(methods=[*own])
     return Factor(method)
-
-
-def _check_age(user: User, *, now: datetime) -> None:
-    days = policies.for_person(user.pk).password_max_age_days
-    if days and (user.password_changed_at or user.created_at) < now - timedelta(days=days):
-        raise PasswordExpired
-
-
-def _ask(
-    user: User,
-    membership: Membership,
-    rules: Rules,
-    found: Assessment | None,
-    *,
-    client: Client,
-    factors: Collection[Factor],
-    judged: bool,
-    now: datetime,
-) -> None:
-    """Raises `MfaRequired` or `RiskBlocked` where these factors are not enough, and keeps that as an attempt."""
-    enough = known.suffices(factors, user.pk)
-    wanted = bool(known.enrolled(user.pk)) or policies.wants_second_factor(rules, Role(membership.role))
-    if found is not None and (judged or rules.risk_every_login):
-        if found.score >= found.block:
-            _not_yet(LoginOutcome.BLOCKED, membership, found, client=client, factors=factors)
-            raise RiskBlocked(level=found.level)
-        wanted = wanted or found.score >= found.challenge
-    if enough or not wanted:
-        return
-    _not_yet(LoginOutcome.CHALLENGED, membership, found, client=client, factors=factors)
-    token, expires_at = mfa_tokens.issue(
-        user, client=client, factors=factors, organization_id=membership.organization_id, now=now
-    )
-    raise MfaRequired(
-        mfa_token=token,
-        methods=[*known.methods(user.pk)],
-        expires_at=expires_at,
-        risk=found.as_json() if found is not None else None,
-    )
-
-
-def _not_yet(
-    outcome: LoginOutcome,
-    membership: Membership,
-    found: Assessment | None,
-    *,
-    client: Client,
-    factors: Collection[Factor],
-) -> None:
-    attempts.record(
-        outcome,
-        client=client,
-        factors=factors,
-        user_id=membership.user_id,
-        organization_id=membership.organization_id,
-        risk=found,
-    )
-
-
-def _open(
-    membership: Membership,
-    rules: Rules,
-    *,
-    client: Client,
-    factors: Collection[Factor],
-    until: datetime | None,
-    fresh_at: datetime | None,
-    found: Assessment | None,
-    now: datetime,
-) -> TokenPair:
-    ends = [
-        each for each in (until, now + timedelta(hours=rules.session_hours) if rules.session_hours else None) if each
-    ]
-    judged = found.as_json() if found is not None else None
-    with transaction.atomic():
-        standing = sessions.start(
-            membership,
-            client=client,
-            factors=factors,
-            fingerprint=risk.fingerprint_of(client),
-            now=now,
-            until=min(ends, default=None),
-            fresh_at=fresh_at,
-            risk=judged,
-        )
-        attempts.record(
-            LoginOutcome.SUCCESS,
-            client=client,
-            factors=factors,
-            user_id=membership.user_id,
-            organization_id=membership.organization_id,
-            session_id=standing.session_id,
-            risk=found,
-        )
-        User.objects.filter(pk=membership.user_id).update(last_login=now)
-        return pair_of(standing, client.access_seconds, now=now, risk=judged)
 
 
 def _both(begun: Client, finished: Client) -> Client:

@@ -50,7 +50,8 @@ def members_add(
     """
     require(actor, Permission.ORGANIZATION_MANAGE)
     rights.chosen(actor, role, custom_role_id)
-    person = inputs.person(email=email, password=password, first_name=first_name, last_name=last_name)
+    here = Organization.objects.get(pk=actor.organization_id)
+    person = inputs.person(email=email, password=password, first_name=first_name, last_name=last_name, joins=here)
     hashed = make_password(person.password)
     with transaction.atomic():
         lock_organization(actor.organization_id)

@@ -247,6 +247,9 @@ class LetterKind(models.TextChoices):
     PASSWORD_RESET = "password_reset"  # noqa: S105  Not a password.
     EMAIL_VERIFICATION = "email_verification"
     EMAIL_CODE = "email_code"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  Not a password.
+    MFA_ENABLED = "mfa_enabled"
+    MFA_DISABLED = "mfa_disabled"
 
 
 class Letter(Timestamped):

@@ -47,6 +47,18 @@ def revoke_others(*, actor: Actor) -> int:
         return ended
 
 
+def differences(session: Session, client: Client) -> list[tuple[str, str]]:
+    """How the client that uses a login now differs from the one that opened it: `(code, detail)`."""
+    found = []
+    if client.address and session.address and client.address != session.address:
+        found.append(("ip_changed", f"It was opened from {session.address}."))
+    if client.user_agent and session.user_agent and line(client.user_agent, 400) != session.user_agent:
+        found.append(("user_agent_changed", f"It was opened by {session.user_agent}."))
+    if client.fingerprint and session.fingerprint and risk.fingerprint_of(client) != session.fingerprint:
+        found.append(("device_changed", "It was opened on another device."))
+    return found
+
+
 def trust(*, actor: Actor, client: Client, days: int, now: datetime | None = None) -> datetime:
     """Know this device again for so many days, at most 30: its logins are not questioned for being new. Returns until when."""
     name = client.device_name or client.user_agent

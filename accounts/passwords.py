@@ -170,6 +170,7 @@ def changed(user_id: UUID, how: str, *, organization_id: UUID | None = None) -> 
             resource_type="user",
             resource_id=user_id,
         )
+    letters.owe_notice(LetterKind.PASSWORD_CHANGED, User.objects.get(pk=user_id).email)
     publish(PasswordChanged(user_id, organization_id, how))
 
 

@@ -16,8 +16,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import sessions
-from accounts.errors import AddressNotAllowed
+from accounts import networks, sessions
 from accounts.events import PoliciesChanged
 from accounts.models import Membership, OrganizationPolicies, Session
 from audit import trail
@@ -136,6 +135,13 @@ class Rules:
         "Roles that may have the tier maximum; none named is all.",
         _roles,
         (),
+    )
+    enforce_tiers: bool = _about(
+        Category.MFA,
+        "Security tiers count",
+        "Whether sensitive actions need their tier: exports and drives elevated, policies and people maximum.",
+        _yes_or_no,
+        False,
     )
     session_hours: int = _about(
         Category.SESSION,
@@ -275,7 +281,9 @@ def change(*, actor: Actor, changes: Mapping[str, Any], address: str = "") -> li
                 severity="high",
                 resource_type="policies",
                 resource_id=row.version,
-                details={"policies": changed},
+                details={
+                    "changes": [{"policy": name, "before": old, "after": new} for name, (old, new) in changed.items()]
+                },
                 address=address,
             )
             publish(PoliciesChanged(actor.organization_id, actor.user_id, changed))
@@ -289,24 +297,7 @@ def wants_second_factor(rules: Rules, role: Role) -> bool:
 
 def allows(rules: Rules, address: str) -> bool:
     """Whether one may come from this address. One that is not known is no address of an allowed network."""
-    return not rules.allowed_networks or within(address, rules.allowed_networks)
-
-
-def check_address(rules: Rules, address: str) -> None:
-    """Raises `AddressNotAllowed`."""
-    if not allows(rules, address):
-        raise AddressNotAllowed
-
-
-def within(address: str, networks: tuple[str, ...]) -> bool:
-    """Whether an address belongs to one of the networks."""
-    try:
-        known = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(known, ipaddress.IPv6Address) and known.ipv4_mapped is not None:
-        known = known.ipv4_mapped
-    return any(known in ipaddress.ip_network(each) for each in networks)
+    return not rules.allowed_networks or networks.within(address, rules.allowed_networks)
 
 
 # -- inside ------------------------------------------------------------------------------------------------------------

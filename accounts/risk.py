@@ -14,7 +14,8 @@ from uuid import UUID
 from accounts.clients import Client
 from accounts.credentials import LoginOutcome
 from accounts.models import LoginAttempt, TrustedDevice
-from accounts.policies import Rules, within
+from accounts.networks import within
+from accounts.policies import Rules
 from accounts.tokens import signing_key
 
 REMEMBERED: Final = 100  # attempts that a login is compared with

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import backup_codes, factors, guesses, mail_codes, policies, secret_words, sessions, totp
+from accounts import backup_codes, factors, guesses, letters, mail_codes, policies, secret_words, sessions, totp
 from accounts.errors import (
     MfaAttempts,
     MfaInvalid,
@@ -23,7 +23,7 @@ from accounts.errors import (
 from accounts.events import SecondFactorChanged
 from accounts.factors import Factor
 from accounts.guesses import TooManyGuesses
-from accounts.models import BackupCode, Membership, Session, Totp, User
+from accounts.models import BackupCode, LetterKind, Membership, Session, Totp, User
 from audit import trail
 from auterity.kernel.access import Actor, Role
 from auterity.kernel.events import publish
@@ -112,8 +112,23 @@ def confirm(
 
     Raises `NoPendingSetup`, `MfaInvalid` or `MfaAttempts`.
     """
-    now = now or timezone.now()
     user = User.objects.get(pk=actor.user_id)
+    return confirm_for(
+        user, code=code, setup_id=setup_id, keep_codes=keep_codes, organization_id=actor.organization_id, now=now
+    )
+
+
+def confirm_for(
+    user: User,
+    *,
+    code: str,
+    setup_id: UUID | None = None,
+    keep_codes: bool = False,
+    organization_id: UUID | None = None,
+    now: datetime | None = None,
+) -> Enabled:
+    """The same for somebody whom the caller knows, such as an operator at the command line."""
+    now = now or timezone.now()
     row = totp.waiting(user.pk, now=now, setup_id=setup_id)
     try:
         held = guesses.hold(guesses.SECOND_FACTOR, user.pk, now=now)
@@ -127,7 +142,8 @@ def confirm(
         if not totp.accept(row, code, now=now, confirming=True):  # Somebody was faster.
             raise NoPendingSetup
         codes = [] if keep_codes and backup_codes.left(user.pk) else backup_codes.make(user.pk)
-        _changed(user.pk, actor.organization_id, Factor.TOTP, "enabled")
+        letters.owe_notice(LetterKind.MFA_ENABLED, user.email)
+        _changed(user.pk, organization_id, Factor.TOTP, "enabled")
     return Enabled(now, codes)
 
 
@@ -152,6 +168,7 @@ def disable(*, actor: Actor, password: str, code: str, now: datetime | None = No
         BackupCode.objects.filter(user=user).delete()
         others = Session.objects.filter(user=user).exclude(pk=actor.session_id)
         ended = sessions.revoke(others, reason="second factor disabled", now=now)
+        letters.owe_notice(LetterKind.MFA_DISABLED, user.email)
         _changed(user.pk, actor.organization_id, Factor.TOTP, "disabled")
     return ended
 
@@ -181,6 +198,7 @@ def reset(*, user_id: UUID) -> int:
         Totp.objects.filter(user_id=user_id).delete()
         BackupCode.objects.filter(user_id=user_id).delete()
         ended = sessions.revoke_all([user_id], reason="second factor reset by an operator", now=now)
+        letters.owe_notice(LetterKind.MFA_DISABLED, User.objects.get(pk=user_id).email)
         _changed(user_id, None, Factor.TOTP, "disabled")
     guesses.clear(guesses.SECOND_FACTOR, user_id)
     return ended

@@ -14,11 +14,12 @@ from typing import Final
 from django.utils import timezone
 
 from accounts import backup_codes, factors, policies
-from accounts.errors import TierTooLow
+from accounts.errors import FreshLoginRequired, TierTooLow
 from accounts.factors import Factor
 from accounts.models import Session, User
 from accounts.policies import Tier
-from auterity.kernel.access import Actor
+from accounts.sessions import FRESH
+from auterity.kernel.access import Actor, Permission, require
 
 MAXIMUM_FRESH: Final = timedelta(minutes=15)
 RANKS: Final[Mapping[Tier, int]] = {tier: rank for rank, tier in enumerate(Tier)}
@@ -44,7 +45,7 @@ class Facts:
     allowed_maximum: bool = True  # by the organization's policy
 
 
-# What each tier opens that the one below does not; the services that guard these ask for the tier by `require_tier`.
+# What each tier opens that the one below does not, where the organization's policy has tiers count; see `ACTIONS`.
 UNLOCKS: Final[Mapping[Tier, Mapping[str, str]]] = {
     Tier.STANDARD: {},
     Tier.ELEVATED: {
@@ -57,6 +58,28 @@ UNLOCKS: Final[Mapping[Tier, Mapping[str, str]]] = {
         "user_deactivation": "Deactivate people.",
         "admin_websocket": "Watch the administrators' live feed.",
     },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a sensitive action asks of whoever does it, beside what the service itself looks at."""
+
+    permission: Permission | None = None
+    fresh: bool = True
+    tier: Tier = Tier.STANDARD
+
+
+# The tiers count where the organization's policy says so (`enforce_tiers`); its `minimum_tier` counts everywhere.
+ACTIONS: Final[Mapping[str, Needs]] = {
+    "change_password": Needs(fresh=False),
+    "change_policy": Needs(Permission.ORGANIZATION_MANAGE, tier=Tier.MAXIMUM),
+    "connect_oauth": Needs(Permission.INTEGRATION_MANAGE, tier=Tier.ELEVATED),
+    "delete_account": Needs(),
+    "execute_workflow": Needs(Permission.WORKFLOW_EXECUTE, fresh=False),
+    "export_data": Needs(tier=Tier.ELEVATED),
+    "manage_api_keys": Needs(),
+    "manage_users": Needs(Permission.ORGANIZATION_MANAGE, fresh=False, tier=Tier.MAXIMUM),
 }
 
 
@@ -123,3 +146,37 @@ def require_tier(actor: Actor, tier: Tier, *, now: datetime | None = None) -> No
     if RANKS[held] < RANKS[tier]:
         missing = lacking(tier, facts, now=now)
         raise TierTooLow(required_tier=tier.value, current_tier=held.value, missing=[each.value for each in missing])
+
+
+def tier_for(actor: Actor, action: str) -> Tier:
+    """The tier that an action needs in the actor's organization."""
+    rules = policies.of(actor.organization_id)
+    own = ACTIONS[action].tier if rules.enforce_tiers else Tier.STANDARD
+    return max(own, Tier(rules.minimum_tier), key=RANKS.__getitem__)
+
+
+def missing_for(actor: Actor, action: str, facts: Facts, *, now: datetime) -> list[str]:
+    """What stands against a sensitive action: `role`, `fresh_login`, or a requirement of the tier that the policy sets."""
+    needed, lowest = ACTIONS[action], tier_for(actor, action)
+    missing = [each.value for each in lacking(lowest, facts, now=now)]
+    if lowest is Tier.MAXIMUM and not facts.allowed_maximum:
+        missing.append("role")
+    if needed.fresh and (facts.fresh_at is None or facts.fresh_at <= now - FRESH):
+        missing.append(Requirement.FRESH_LOGIN.value)
+    if needed.permission is not None and not actor.may(needed.permission):
+        missing.append("role")
+    return list(dict.fromkeys(missing))
+
+
+def require_action(actor: Actor, action: str, *, now: datetime | None = None) -> None:
+    """Raises `PermissionDenied`, `FreshLoginRequired` or `TierTooLow` unless the actor may do this now."""
+    now, facts = now or timezone.now(), facts_of(actor)
+    needed = ACTIONS[action]
+    if needed.permission is not None:
+        require(actor, needed.permission)
+    missing = missing_for(actor, action, facts, now=now)
+    if missing == [Requirement.FRESH_LOGIN.value]:
+        raise FreshLoginRequired(methods=[*factors.methods(actor.user_id)])
+    if missing:
+        lowest = tier_for(actor, action)
+        raise TierTooLow(required_tier=lowest.value, current_tier=tier_of(facts, now=now).value, missing=missing)

@@ -23,9 +23,11 @@ from django.db import connection
 from django.db.models import F, OuterRef, Subquery
 from django.utils import timezone
 
+from accounts import networks
 from accounts.errors import TokenExpired, TokenInvalid
 from accounts.models import Membership, Session
 from accounts.rights import granted
+from audit.origin import at_hand
 from auterity.kernel import sql
 from auterity.kernel.access import Actor, Permission, Role
 from auterity.kernel.models import uuid7
@@ -182,7 +184,8 @@ def authenticate_session(session_id: UUID, *, now: datetime | None = None) -> Ac
 
 
 def standing(claims: Claims, *, now: datetime) -> Standing:
-    """Prove that the login is alive and that nobody raised the version since. Raises `TokenInvalid`. One query."""
+    """Prove that the login is alive and that nobody raised the version since. Raises `TokenInvalid`, or `AddressNotAllowed`
+    where the request at hand comes from elsewhere than the organization's policy says. One query."""
     return _living(now, claims.session_id, claims.user_id, claims.version)
 
 
@@ -242,9 +245,12 @@ def _living(now: datetime, session_id: UUID, user_id: UUID | None, version: int 
         found = cursor.fetchone()
     if found is None:
         raise TokenInvalid
-    owner, organization_id, expires_at, email, its_version, role_name, custom, custom_name = found
+    owner, organization_id, expires_at, email, its_version, role_name, custom, custom_name, policies = found
     if (user_id is not None and user_id != sql.uuid(owner)) or version not in (None, its_version):
         raise TokenInvalid
+    here = at_hand()
+    if here.path:  # Outside a request nobody comes from anywhere.
+        networks.check_stored(policies, here.address)
     role = Role(role_name)
     actor = Actor(
         sql.uuid(owner), sql.uuid(organization_id), role, granted(role, custom), email, session_id, custom_name or ""
@@ -254,10 +260,12 @@ def _living(now: datetime, session_id: UUID, user_id: UUID | None, version: int 
 
 # Sessions nobody ended, of people, memberships and organizations that are switched on.
 _LIVING = """
-    SELECT s.user_id, s.organization_id, s.expires_at, u.email, u.token_version, m.role, r.permissions, r.name
+    SELECT s.user_id, s.organization_id, s.expires_at, u.email, u.token_version, m.role, r.permissions, r.name,
+           p.chosen
       FROM sessions s
       JOIN users u ON u.id = s.user_id AND u.is_active
       JOIN organizations o ON o.id = s.organization_id AND o.is_active
       JOIN user_roles m ON m.user_id = s.user_id AND m.organization_id = s.organization_id AND m.is_active
       LEFT JOIN custom_roles r ON r.id = m.custom_role_id
+      LEFT JOIN organization_policies p ON p.organization_id = s.organization_id
      WHERE s.id = %s AND s.revoked_at IS NULL AND s.expires_at > %s"""

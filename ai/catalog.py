@@ -14,13 +14,14 @@ from uuid import UUID
 from django.conf import settings
 from django.core.cache import cache
 
+from ai.allowed import check
 from ai.priced import Priced
 from ai.pricing import PRICES
 from ai.selectors import KnownModel, known_models, llm_port, model_configured, server_model
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import InvalidInput
 from engine.ports import LlmPort, PortFailure, Rejected
-from integrations.connected import connected
+from integrations.connected import connected, type_of
 from integrations.connection_types import CONNECTION_TYPES
 from integrations.models import Connection
 from integrations.providers.llm.offline import MODEL as OFFLINE
@@ -60,13 +61,14 @@ def list_models(*, actor: Actor) -> list[KnownModel]:
 def choose(*, actor: Actor, model: str, connection_id: UUID | None = None) -> Chosen:
     """The provider that answers for a model: the named connection, else an own one with this model, else the server's.
 
-    Raises `InvalidInput` naming the models there are, also for a connection that cannot be used.
+    Raises `InvalidInput` naming the models there are, also for a connection that cannot be used, or `ProviderNotAllowed`.
     """
     if connection_id is None and model == OFFLINE:
         return Chosen(PROVIDERS.get("llm", "offline").create({}), model, "offline")
     rows = _own(actor.organization_id)
     own = connection_id or next((each.id for each in rows if each.config["default_model"] == model), None)
     if own is not None:
+        check(actor.organization_id, type_of(organization_id=actor.organization_id, connection_id=own))
         return Chosen(_connected(actor.organization_id, own), model, "connection")
     if not model_configured():
         if not _priced(model):
@@ -76,6 +78,7 @@ def choose(*, actor: Actor, model: str, connection_id: UUID | None = None) -> Ch
     # A provider that cannot be asked for its list decides itself.
     if offered is not None and not _offers(offered, model):
         raise _unknown(actor)
+    check(actor.organization_id, server_model().provider)
     return Chosen(llm_port(), model, server_model().provider)
 
 

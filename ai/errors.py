@@ -39,6 +39,14 @@ class AiRefused(DomainError):
     sentence = "The AI service refused the request."
 
 
+class ProviderNotAllowed(DomainError):
+    """`details.provider` is not among those that the organization's policy names."""
+
+    kind = Kind.FORBIDDEN
+    slug = "ai_provider_not_allowed"
+    sentence = "Your organization does not allow this AI provider."
+
+
 class CustomModelRefused(DomainError):
     """The model's server understood and refused, or answered with something else than JSON."""
 

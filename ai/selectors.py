@@ -55,6 +55,13 @@ def llm_port() -> LlmPort:
     return Priced(server_model().port)
 
 
+def provider_name() -> str:
+    """The name of what `llm_port` is, as policies name it."""
+    if not model_configured():
+        return "offline"
+    return "openai-compatible" if settings.OPENAI_BASE_URL else "openai"
+
+
 def server_model() -> ServerModel:
     """The OpenAI-compatible provider of the settings, whether or not they name one."""
     config = {

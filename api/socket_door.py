@@ -14,6 +14,7 @@ from accounts.tokens import authenticate_access
 from api.addresses import forwarded
 from api.frames import expiry_of
 from api.socket_tickets import spend
+from audit.origin import Origin, coming_from
 from auterity.kernel.access import Actor
 
 Scope = MutableMapping[str, Any]
@@ -75,20 +76,21 @@ def credential_of(scope: Scope) -> Credential | None:
 
 
 def enter(credential: Credential, path: str, address: str = "") -> Entered:
-    """Raises `TokenInvalid`, `TokenExpired` or `ApiKeyNotFromHere`. A ticket is used up.
+    """Raises `TokenInvalid`, `TokenExpired`, `ApiKeyNotFromHere` or `AddressNotAllowed`. A ticket is used up.
 
     An API key opens sockets where it stands in no address, which others may see for longer than a token lives.
     """
-    if credential.way == "ticket":
-        actor, until = spend(ticket=credential.secret, path=path)
-        return Entered(actor, until)
-    if keys.is_key(credential.secret):
-        if credential.way == "query":
-            raise TokenInvalid("Send an API key in a header or in the first frame.")
-        actor, ends_at = keys.authenticate(credential.secret, address=address)
-        latest = dt.datetime.now(dt.UTC) + dt.timedelta(hours=KEY_HOURS)
-        return Entered(actor, latest if ends_at is None else min(ends_at, latest))
-    return Entered(authenticate_access(credential.secret), expiry_of(credential.secret))
+    with coming_from(Origin(address, path=path)):  # The networks that a policy allows count here too.
+        if credential.way == "ticket":
+            actor, until = spend(ticket=credential.secret, path=path)
+            return Entered(actor, until)
+        if keys.is_key(credential.secret):
+            if credential.way == "query":
+                raise TokenInvalid("Send an API key in a header or in the first frame.")
+            actor, ends_at = keys.authenticate(credential.secret, address=address)
+            latest = dt.datetime.now(dt.UTC) + dt.timedelta(hours=KEY_HOURS)
+            return Entered(actor, latest if ends_at is None else min(ends_at, latest))
+        return Entered(authenticate_access(credential.secret), expiry_of(credential.secret))
 
 
 def address_of(scope: Scope) -> str:

@@ -25,7 +25,19 @@ _SECRET_NAMES: Final = frozenset(
 )
 # Names that hold such a part and tell no secret.
 _HARMLESS: Final = frozenset(
-    {"tokens", "tokenkind", "tokentype", "tokenid", "secretmasked", "passwordchangedat", "tokencount"}
+    {
+        "tokens",
+        "tokenkind",
+        "tokentype",
+        "tokenid",
+        "tokencount",
+        "passwordchangedat",
+        "passwordminlength",
+        "passwordclasses",
+        "passwordhistory",
+        "passwordmaxagedays",
+        "csrfwithbearer",  # policies
+    }
 )
 _SECRET_TEXT: Final = re.compile(
     r"eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"  # a JWT

@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin
 
 from accounts import markup
+from accounts.operator_login import OperatorLoginForm
 from accounts.operators import RecordAdmin
 from executions.everywhere import failed_since, live_counts, oldest_due_seconds
 from integrations.models import WebhookDelivery
@@ -31,6 +32,8 @@ LATE_SECONDS = 10.0
 admin.site.site_header = "Auterity"
 admin.site.site_title = "Auterity"
 admin.site.index_title = "Operations"
+admin.site.login_form = OperatorLoginForm
+admin.site.login_template = "admin/auterity/login.html"
 admin.site.index_template = "admin/auterity/index.html"
 
 

@@ -10,10 +10,11 @@ from uuid import UUID
 from django.db import connection
 
 from accounts.errors import QuotaExceeded
+from ai.allowed import AllowedLlm
 from ai.inference import StoredModels
 from ai.metered import MeteredLlm, MeteredModels
 from ai.priced import Priced
-from ai.selectors import llm_port
+from ai.selectors import llm_port, provider_name
 from artefacts import selectors as artefacts
 from artefacts import services as artefact_services
 from artefacts.errors import FileDamaged, FileNotFound, FileTooLarge, StorageFull
@@ -32,7 +33,7 @@ from engine.ports import (
 )
 from executions.children import StoredRuns
 from executions.people import StoredPeople
-from integrations.connected import connected
+from integrations.connected import connected, looking_up, type_of
 from integrations.errors import MessageTemplateNotFound
 from integrations.http import GuardedHttp
 from integrations.selectors import email_port, message_template, sms_port
@@ -120,7 +121,9 @@ class StoredConnections:
 
     def llm(self, connection_id: str) -> LlmPort:
         port = Priced(connected(organization_id=self.organization_id, kind="llm", connection_id=connection_id))
-        return MeteredLlm(port, self.organization_id)
+        with looking_up():
+            provider = type_of(organization_id=self.organization_id, connection_id=connection_id)
+        return MeteredLlm(AllowedLlm(port, provider, self.organization_id), self.organization_id)
 
     def http(self, connection_id: str) -> HttpPort:
         port: HttpPort = connected(organization_id=self.organization_id, kind="http", connection_id=connection_id)
@@ -138,7 +141,7 @@ def ports_of(organization_id: UUID) -> Ports:
     return Ports(
         email=email_port(),
         messages=StoredMessages(organization_id),
-        llm=MeteredLlm(llm_port(), organization_id),
+        llm=MeteredLlm(AllowedLlm(llm_port(), provider_name(), organization_id), organization_id),
         http=GuardedHttp(),
         people=StoredPeople(organization_id),
         runs=StoredRuns(organization_id),

@@ -34,6 +34,12 @@ def looking_up() -> Iterator[None]:
             database.close()
 
 
+def type_of(*, organization_id: UUID, connection_id: object) -> str:
+    """The type of a stored connection; empty where there is none, which `connected` refuses."""
+    rows = Connection.objects.of(organization_id).filter(pk=connection_id)
+    return str(rows.values_list("type", flat=True).first() or "")
+
+
 def connected(*, organization_id: UUID, kind: str, connection_id: str) -> Any:
     """The port of a stored connection of this kind, its credentials in it.
 

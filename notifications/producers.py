@@ -10,7 +10,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
-from accounts.events import LoginOpened, QuotaNearlyUsed, RightsChanged, TokenReused
+from accounts.events import (
+    LoginOpened,
+    PasswordChanged,
+    QuotaNearlyUsed,
+    RightsChanged,
+    SecondFactorChanged,
+    TokenReused,
+)
 from accounts.models import Membership, Session
 from auterity.kernel.access import ROLE_PERMISSIONS, Permission, Role
 from auterity.kernel.events import listen
@@ -38,6 +45,8 @@ def subscribe() -> None:
     listen(ConnectionBroken, on_connection_broken)
     listen(LoginOpened, on_login)
     listen(TokenReused, on_token_reused)
+    listen(PasswordChanged, on_password_changed)
+    listen(SecondFactorChanged, on_second_factor_changed)
     listen(RightsChanged, on_rights_changed)
     listen(QuotaNearlyUsed, on_quota)
 
@@ -210,6 +219,35 @@ def on_token_reused(fact: TokenReused) -> None:
             {"session_id": str(fact.session_id)},
         ),
     )
+
+
+def on_password_changed(fact: PasswordChanged) -> None:
+    _tell_person(fact.user_id, "Password changed", "Your password was changed. If that was not you, choose a new one.")
+
+
+SECOND_FACTOR = {
+    "enabled": "An authenticator app was set up for your account.",
+    "disabled": "The authenticator app of your account was removed.",
+    "codes_made": "New backup codes were made for your account; earlier ones work no more.",
+    "code_used": "A backup code of yours was used to log in.",
+}
+
+
+def on_second_factor_changed(fact: SecondFactorChanged) -> None:
+    said = SECOND_FACTOR.get(fact.change)
+    if said is not None:
+        _tell_person(fact.user_id, "Second factor", f"{said} If that was not you, change your password.")
+
+
+def _tell_person(user_id: UUID, title: str, text: str) -> None:
+    """In each organization that lets the person in: whichever they look at next."""
+    here = Membership.objects.filter(user_id=user_id, is_active=True).values_list("organization_id", flat=True)
+    for organization_id in here:
+        notify(
+            organization_id=organization_id,
+            user_ids=[user_id],
+            notice=Notice(Category.SECURITY, Severity.WARNING, title, text, "/settings/security", {}),
+        )
 
 
 def on_rights_changed(fact: RightsChanged) -> None:

@@ -180,6 +180,14 @@ TABLES: tuple[Table, ...] = (
     Table("monitoring.RunBucket"),
     Table("monitoring.AiFigures"),
     Table("monitoring.SystemAlert", "", why="The platform's own state."),
+    # -- security --
+    Table("security.IncidentNumbers"),
+    Table("security.SecurityIncident", people=made_by("reported_by", "assigned_to")),
+    Table("security.IncidentEntry", people=made_by("user")),
+    Table("security.Threat"),
+    Table("security.DetectorRun", "", why="When the platform last looked."),
+    Table("security.AlertRule", people=made_by("created_by"), addresses=("channels",)),
+    Table("security.TierUpgrade", people=(own(),)),
     # -- data rights, and the API's memory --
     Table("privacy.DataExport", people=(Person("user", goes=True),), hidden=("file_id",)),
     Table(

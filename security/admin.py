@@ -56,6 +56,7 @@ class AuditEventAdmin(RecordAdmin):
 @admin.register(AuditChain)
 class AuditChainAdmin(ReadOnlyAdmin):
     list_display = ("id", "last_sequence", "pruned_sequence", "anchored_sequence", "short_hash")
+    search_fields = ("id",)
     ordering = ("id",)
     actions = ("verify",)
 
@@ -81,10 +82,10 @@ class SecurityIncidentAdmin(RecordAdmin):
 
 @admin.register(IncidentEntry)
 class IncidentEntryAdmin(RecordAdmin):
-    list_display = ("at", "incident", "actor", "action")
+    list_display = ("at", "incident", "user", "action")
     list_filter = (CreatedFilter, ("organization", AutocompleteFilter))
-    list_select_related = ("incident",)
-    search_fields = ("actor", "note")
+    list_select_related = ("incident", "user")
+    search_fields = ("user__email", "note")
 
 
 @admin.register(Threat)
@@ -114,6 +115,7 @@ class TierUpgradeAdmin(RecordAdmin):
 @admin.register(IncidentNumbers)
 class IncidentNumbersAdmin(ReadOnlyAdmin):
     list_display = ("organization", "last")
+    search_fields = ("organization__name",)
     list_select_related = ("organization",)
     ordering = ("organization",)
 
@@ -121,6 +123,7 @@ class IncidentNumbersAdmin(ReadOnlyAdmin):
 @admin.register(DetectorRun)
 class DetectorRunAdmin(ReadOnlyAdmin):
     list_display = ("name", "last_run_at")
+    search_fields = ("name",)
     ordering = ("name",)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -156,9 +157,9 @@ def _replayed(rule: AlertRule, line: measures.Line, since: dt.datetime, until: d
     """How often it would have fired. The figure changes only at some moments; between them only the cooldown counts."""
     step = dt.timedelta(minutes=max(1, rule.cooldown_minutes))
     window = dt.timedelta(minutes=rule.window_minutes)
-    moments = [since, *line.moments(since, window), until]
+    moments = [since, *line.moments(since, until, window), until]
     fires, free_at = 0, since
-    for begin, end in zip(moments, moments[1:], strict=False):
+    for begin, end in itertools.pairwise(moments):
         first = max(begin, free_at)
         if first >= end or not _holds(rule, line.value(begin, window)):
             continue
@@ -268,9 +269,8 @@ def _check_channel(actor: Actor, kind: str, target: str) -> None:
             raise ChannelRefused(f"The webhook's address is refused: {refusal.message}", channel=target[:200]) from None
         except PortFailure:
             log.info("alert_webhook_not_resolved")  # Judged again with each delivery, by the guarded client.
-    elif kind == "email" or "@" in target:
-        if not _members(actor.organization_id, target):
-            raise ChannelRefused("Nobody of your organization has this address.", channel=target[:200])
+    elif (kind == "email" or "@" in target) and not _members(actor.organization_id, target):
+        raise ChannelRefused("Nobody of your organization has this address.", channel=target[:200])
 
 
 def _members(organization_id: UUID, email: str) -> list[UUID]:

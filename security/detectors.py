@@ -72,7 +72,7 @@ class Detector:
 
 FAILED: Final = "auth.login.failed"
 LOCKED: Final = "auth.login.locked"
-OPENED: Final = "auth.login.opened"
+OPENED: Final = "auth.login.success"
 REUSED: Final = "auth.token.reused"
 LIMITED: Final = "request.rate_limited"
 PROBED: Final = "request.injection"

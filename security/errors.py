@@ -26,6 +26,12 @@ class DuplicateIncident(DomainError):
     sentence = "You have just reported this."
 
 
+class IncidentNotFound(DomainError):
+    kind = Kind.NOT_FOUND
+    slug = "incident_not_found"
+    sentence = "There is no such incident in this organization."
+
+
 class ReservedEvent(DomainError):
     slug = "reserved_event"
     sentence = "Events of this name are recorded by the product itself. Yours begin with custom."

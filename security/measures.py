@@ -52,14 +52,14 @@ class Line:
             return float(last - first)
         return max(self.height[first:last], default=0.0)
 
-    def moments(self, since: dt.datetime, window: dt.timedelta) -> list[dt.datetime]:
+    def moments(self, since: dt.datetime, until: dt.datetime, window: dt.timedelta) -> list[dt.datetime]:
         """When it may have changed: a point came, or left the window."""
         start = bisect_left(self.at, since - window)
-        return sorted({each for at in self.at[start:] for each in (at, at + window) if each >= since})
+        return sorted({each for at in self.at[start:] for each in (at, at + window) if since <= each <= until})
 
 
 def line_of(rule: AlertRule, since: dt.datetime, until: dt.datetime) -> Line:
-    """Everything that bears on the rule's figure between two moments. A share of people is what it is today: no history is kept."""
+    """What bears on the rule's figure between two moments. A share of people is what it is today: no history is kept."""
     organization_id, wanted = rule.organization_id, dict(rule.filter or {})
     if rule.metric == "mfa_coverage":
         return Line([], [], False, coverage(organization_id).percent)
@@ -117,6 +117,6 @@ def _highest(points: list[Any]) -> Line:
 
 
 def _wanted(given: Mapping[str, Any]) -> Wanted:
-    known = {name: str(value) for name, value in given.items() if name in FILTERS and name != "user_id"}
+    known: dict[str, Any] = {name: str(value) for name, value in given.items() if name in FILTERS and name != "user_id"}
     user_id = UUID(str(given["user_id"])) if given.get("user_id") else None
     return Wanted(**known, user_id=user_id)

@@ -24,7 +24,7 @@ PERIODS: Final = {
     "24h": dt.timedelta(hours=24), "7d": dt.timedelta(days=7), "30d": dt.timedelta(days=30), "90d": dt.timedelta(days=90),
 }  # fmt: skip
 HOURLY_UP_TO: Final = dt.timedelta(days=7)
-OPENED, REVOKED = "auth.login.opened", "auth.session.revoked"
+OPENED, REVOKED = "auth.login.success", "auth.session.ended"
 FAILED: Final = ("auth.login.failed", "auth.login.locked")
 BLOCKED, CHALLENGED = "auth.login.blocked", "auth.login.challenged"
 COUNTED: Final = (OPENED, *FAILED, BLOCKED, CHALLENGED, REVOKED, FIRED)

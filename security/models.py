@@ -105,10 +105,12 @@ class SecurityIncident(TenantOwned, Timestamped):
 
 
 class IncidentEntry(TenantOwned, Identified):
-    """One line of an incident's timeline. `actor` is a name as it was then."""
+    """One line of an incident's timeline. Without a `user` the product itself wrote it."""
 
     incident = models.ForeignKey(SecurityIncident, on_delete=models.CASCADE, related_name="timeline")
-    actor = models.CharField(max_length=320)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
     action = models.CharField(max_length=40)
     note = models.TextField(blank=True, default="")
     at = models.DateTimeField()

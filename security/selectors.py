@@ -13,7 +13,11 @@ from security.models import DetectorRun, SecurityIncident, Threat
 def incidents(*, actor: Actor, status: str = "", severity: str = "", search: str = "") -> QuerySet[SecurityIncident]:
     """Those that fit, lazily, with their people and timeline. That they were looked at is recorded. Needs audit:read."""
     require(actor, Permission.AUDIT_READ)
-    rows = SecurityIncident.objects.of(actor).select_related("reported_by", "assigned_to").prefetch_related("timeline")
+    rows = (
+        SecurityIncident.objects.of(actor)
+        .select_related("reported_by", "assigned_to")
+        .prefetch_related("timeline__user")
+    )
     if status:
         rows = rows.filter(status=status)
     if severity:

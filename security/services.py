@@ -17,17 +17,19 @@ from audit import chain
 from audit.models import AuditEvent
 from audit.selectors import Wanted, events_of
 from audit.trail import record
-from auterity.kernel.access import Actor, Role
+from auterity.kernel.access import Actor, Permission, Role, require
 from auterity.kernel.errors import FieldProblem, InvalidInput
 from notifications.models import Category, Severity
 from notifications.services import Notice, notify
 from security import alerts
-from security.errors import DuplicateIncident, ReservedEvent
+from security.errors import DuplicateIncident, IncidentNotFound, ReservedEvent
 from security.models import (
+    ENDED,
     IncidentCategory,
     IncidentEntry,
     IncidentNumbers,
     IncidentSource,
+    IncidentStatus,
     Level,
     SecurityIncident,
 )
@@ -83,6 +85,43 @@ def report_incident(*, actor: Actor, report: Report, now: dt.datetime | None = N
             raise DuplicateIncident(incident_id=str(first.pk))
         user = User.objects.get(pk=actor.user_id)
         return _open(actor.organization_id, number, report, IncidentSource.USER, actor=actor, reporter=user, now=now)
+
+
+def change_incident(
+    *, actor: Actor, incident_id: UUID, status: str = "", assigned_to: UUID | None = None, note: str = ""
+) -> SecurityIncident:
+    """Work on an incident: take it, move it on, note something. Needs organization:manage.
+
+    Raises `IncidentNotFound`, or `InvalidInput` for a status that there is not or somebody who does not belong here.
+    """
+    require(actor, Permission.ORGANIZATION_MANAGE)
+    if status and status not in IncidentStatus.values:
+        raise InvalidInput.of("status", f"Choose one of {', '.join(IncidentStatus.values)}.")
+    members = Membership.objects.filter(organization_id=actor.organization_id, user_id=assigned_to, is_active=True)
+    if assigned_to is not None and not members.exists():
+        raise InvalidInput.of("assigned_to", "This person does not belong to your organization.")
+    with transaction.atomic():
+        found = SecurityIncident.objects.of(actor).select_for_update().filter(pk=incident_id).first()
+        if found is None:
+            raise IncidentNotFound
+        before = found.status
+        found.status = status or found.status
+        found.assigned_to_id = assigned_to or found.assigned_to_id
+        if found.status != before:
+            found.resolved_at = timezone.now() if found.status in ENDED else None
+        found.save(update_fields=["status", "assigned_to", "resolved_at", "updated_at"])
+        told = [found.status] if found.status != before else []
+        told += ["assigned"] if assigned_to is not None else []
+        IncidentEntry(
+            organization_id=actor.organization_id, incident=found, user_id=actor.user_id,
+            action=" ".join(told) or "noted", note=note, at=timezone.now(),
+        ).save()  # fmt: skip
+        record(
+            "security.incident.changed", "change", organization_id=actor.organization_id, actor=actor, severity="medium",
+            resource_type="incident", resource_id=found.pk,
+            details={"reference": found.reference, "status": [before, found.status], "assigned_to": found.assigned_to_id},
+        )  # fmt: skip
+    return found
 
 
 def open_incident(
@@ -205,7 +244,7 @@ def _open(
     IncidentEntry(
         organization_id=organization_id,
         incident=incident,
-        actor=reporter.email if reporter else f"Auterity ({source.value})",
+        user=reporter,
         action="opened",
         note=f"Reported as {report.severity}.",
         at=now,

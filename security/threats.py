@@ -8,6 +8,7 @@ from functools import partial
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import Organization
@@ -21,6 +22,7 @@ from security.services import Affected, Report
 
 OPENS_AN_INCIDENT = 80  # the score from which on somebody should look
 MOST_READ = 200_000
+KEPT = dt.timedelta(days=180)
 
 
 def detect(*, now: dt.datetime | None = None) -> int:
@@ -38,12 +40,19 @@ def detect(*, now: dt.datetime | None = None) -> int:
     return count
 
 
+def forgotten(organization_id: UUID, now: dt.datetime) -> QuerySet[Threat]:
+    """Those that nobody needs any more. What they were made of is in the trail as long as its policy keeps it."""
+    rows: QuerySet[Threat] = Threat.objects.of(organization_id)
+    return rows.filter(status=ThreatStatus.EXPIRED, last_seen_at__lt=now - KEPT)
+
+
 # -- inside --------------------------------------------------------------------------------------------------------------
 
 
 def _read(detector: Detector, now: dt.datetime) -> list[Seen]:
     since = now - dt.timedelta(seconds=detector.window_seconds)
-    rows = anywhere(Wanted(since=since, until=now)).filter(event_type__in=detector.types).order_by("-id")
+    until = now + dt.timedelta(milliseconds=1)  # What was recorded in this very millisecond belongs to it.
+    rows = anywhere(Wanted(since=since, until=until)).filter(event_type__in=detector.types).order_by("-id")
     names = ("id", "chain", "event_type", "created_at", "user_id", "address", "user_agent", "path", "details")
     return [
         Seen(

@@ -1,4 +1,4 @@
-"""Higher tiers that people ask for (`accounts.tiers` says which one somebody has): granted by themselves once nothing is missing."""
+"""Higher tiers that people ask for (see `accounts.tiers`), granted by themselves once nothing is missing."""
 
 from __future__ import annotations
 

@@ -79,12 +79,12 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='letter',
             name='kind',
-            field=models.CharField(choices=[('invitation', 'Invitation'), ('password_reset', 'Password Reset'), ('email_verification', 'Email Verification'), ('email_code', 'Email Code')], max_length=20),
+            field=models.CharField(choices=[('invitation', 'Invitation'), ('password_reset', 'Password Reset'), ('email_verification', 'Email Verification'), ('email_code', 'Email Code'), ('password_changed', 'Password Changed'), ('mfa_enabled', 'Mfa Enabled'), ('mfa_disabled', 'Mfa Disabled')], max_length=20),
         ),
         migrations.AlterField(
             model_name='proof',
             name='purpose',
-            field=models.CharField(choices=[('invitation', 'Invitation'), ('password_reset', 'Password Reset'), ('email_verification', 'Email Verification'), ('email_code', 'Email Code')], max_length=20),
+            field=models.CharField(choices=[('invitation', 'Invitation'), ('password_reset', 'Password Reset'), ('email_verification', 'Email Verification'), ('email_code', 'Email Code'), ('password_changed', 'Password Changed'), ('mfa_enabled', 'Mfa Enabled'), ('mfa_disabled', 'Mfa Disabled')], max_length=20),
         ),
         migrations.CreateModel(
             name='OrganizationPolicies',

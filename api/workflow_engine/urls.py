@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from api.workflow_engine.views import auth, oauth, passwords, webauthn
+from api.workflow_engine.views import auth, oauth, passwords, security, security_metrics, webauthn
 
 urlpatterns = [
     path("api/v1/auth/jwt/login", auth.JwtLoginView.as_view()),
@@ -19,4 +19,14 @@ urlpatterns = [
     path("api/v1/webauthn/register/complete", webauthn.RegisterCompleteView.as_view()),
     path("api/v1/webauthn/authenticate/begin", webauthn.AuthenticateBeginView.as_view()),
     path("api/v1/webauthn/authenticate/complete", webauthn.AuthenticateCompleteView.as_view()),
+    path("api/v1/security-tier/current", security.TierCurrentView.as_view()),
+    path("api/v1/security-tier/upgrade", security.TierUpgradeView.as_view()),
+    path("api/v1/security-tier/requirements", security.TierRequirementsView.as_view()),
+    path("api/enterprise-security/policies", security.EnterprisePoliciesView.as_view()),
+    path("api/enterprise-security/audit/log", security.AuditLogView.as_view()),
+    path("api/enterprise-security/compliance/status", security.ComplianceView.as_view()),
+    path("api/v1/security-metrics/dashboard", security_metrics.SecurityDashboardView.as_view()),
+    path("api/v1/security-metrics/incidents", security_metrics.IncidentsView.as_view()),
+    path("api/v1/security-metrics/threats", security_metrics.ThreatsView.as_view()),
+    path("api/v1/security-metrics/alerts/configure", security_metrics.AlertsView.as_view()),
 ]

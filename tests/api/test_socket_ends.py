@@ -22,7 +22,7 @@ from auterity.asgi import application
 from auterity.kernel.access import Role
 from auterity.server import PING_SECONDS, PONG_SECONDS, SERVED
 from executions.models import Execution
-from tests.api.people import Person, colleague
+from tests.api.people import Person, colleague, logged_in
 from tests.api.serving import Server, free_port, joined, refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,6 +50,24 @@ def test_the_end_of_a_login_is_heard_at_once(
         assert refused(socket, "NOT_AUTHENTICATED", 4401)["retryable"] is False
         frames, code, reason = other.closed()
     assert ([each["data"]["code"] for each in frames], code, reason) == (["NOT_AUTHENTICATED"], 4401, "session_ended")
+
+
+def test_a_login_that_its_owner_ends_from_another_one_is_heard_at_once(
+    server: Server, ann: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket_watch, "LOOK_SECONDS", 3600.0)
+    stolen = logged_in(ann.email)
+    with (
+        server.socket("/ws/x", header=stolen.tokens.access_token) as theirs,
+        server.socket("/ws/y", header=ann.tokens.access_token) as hers,
+    ):
+        assert theirs.receive()["type"] == "connected"
+        assert hers.receive()["type"] == "connected"
+        assert ann.api.delete(f"/api/auth/sessions/{stolen.actor.session_id}").status_code == 204
+        _, code, reason = theirs.closed()
+        assert (code, reason) == (4401, "session_ended")
+        hers.send({"type": "ping"})
+        assert hers.receive()["type"] == "pong"
 
 
 def test_the_end_of_a_login_that_nobody_told_is_found(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.auterity.moments import Instant, Moment
 from audit.selectors import MOST_A_PAGE, Wanted
 
 Outcome = Literal["success", "failure", "denied"]
@@ -29,8 +29,8 @@ class AuditFilter(BaseModel):
     resource_id: Annotated[str, Field(max_length=200)] = ""
     address: Annotated[str, Field(max_length=64)] = ""
     request_id: Annotated[str, Field(max_length=64)] = ""
-    since: datetime | None = None
-    until: datetime | None = None
+    since: Instant | None = None
+    until: Instant | None = None
 
     def wanted(self) -> Wanted:
         given = self.model_dump(include=set(Wanted.__slots__), exclude_none=True)
@@ -67,8 +67,8 @@ class AuditEventBody(BaseModel):
     request_id: str
     path: str
     details: Annotated[dict[str, Any], Field(description="What else is known. Secrets are masked.")]
-    occurred_at: datetime
-    recorded_at: datetime
+    occurred_at: Moment
+    recorded_at: Moment
     previous_hash: str | None
     hash: str | None
 

@@ -9,7 +9,14 @@ from typing import Any, Literal, cast
 
 from accounts.errors import AiQuotaExceeded, NotAuthenticated
 from ai import catalog, processing, selectors, services
-from ai.errors import AiRefused, AiUnavailable, CustomModelExists, CustomModelNotFound, CustomModelRefused
+from ai.errors import (
+    AiRefused,
+    AiUnavailable,
+    CustomModelExists,
+    CustomModelNotFound,
+    CustomModelRefused,
+    ProviderNotAllowed,
+)
 from ai.models import CustomModel
 from ai.processing import Question
 from ai.selectors import UsageSum
@@ -33,7 +40,15 @@ class ProcessView(AuterityView):
         summary="Ask a language model",
         body=bodies.AIProcessingRequest,
         answers={200: bodies.AIProcessingResponse},
-        raises=[NotAuthenticated, PermissionDenied, InvalidInput, AiRefused, AiQuotaExceeded, AiUnavailable],
+        raises=[
+            NotAuthenticated,
+            PermissionDenied,
+            InvalidInput,
+            AiRefused,
+            ProviderNotAllowed,
+            AiQuotaExceeded,
+            AiUnavailable,
+        ],
     )
     def post(self, call: Call[bodies.AIProcessingRequest]) -> Answer:
         """One question, answered in OpenAI's form and entered into the ledger. Where no provider is set up, the offline rules

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from accounts import logins, own_sessions, policies
-from accounts.errors import FreshLoginRequired, NotAuthenticated, SessionNotFound
+from accounts import logins, own_sessions, policies, tiers
+from accounts.errors import FreshLoginRequired, NotAuthenticated, SessionNotFound, TierTooLow
 from accounts.models import Session
 from api.auterity.bodies import sessions as bodies
 from api.auterity.dialect import AuterityView
@@ -98,13 +98,14 @@ class PoliciesView(AuterityView):
         summary="Change your organization's policies",
         body=bodies.PoliciesUpdate,
         answers={200: bodies.PoliciesBody},
-        raises=[NotAuthenticated, PermissionDenied, FreshLoginRequired, InvalidInput],
+        raises=[NotAuthenticated, PermissionDenied, FreshLoginRequired, TierTooLow, InvalidInput],
     )
     def put(self, call: Call[bodies.PoliciesUpdate]) -> Answer:
         """Needs organization:manage and a login, or a proof, of the last ten minutes. Logins that a stricter policy would not
         have let in end at once, but for yours."""
-        require(call.actor, Permission.ORGANIZATION_MANAGE)
-        logins.require_fresh(call.actor)
+        tiers.require_action(call.actor, "change_policy")
+        if call.body.policies.get("enforce_tiers") is True:  # Who turns this on must be able to turn it off.
+            tiers.require_tier(call.actor, policies.Tier.MAXIMUM)
         policies.change(actor=call.actor, changes=call.body.policies, address=call.request.META.get("REMOTE_ADDR", ""))
         return Answer(_policies(call.actor))
 

@@ -132,6 +132,10 @@ def test_only_allowed_networks_get_in_and_other_logins_end(ann: Person, anyone: 
     assert anyone.made("/api/auth/login", {"email": ann.email, "password": PASSWORD})["access_token"]
     OrganizationPolicies.unscoped.update(chosen={"allowed_networks": ["203.0.113.0/24"]})
     refusal(anyone.post("/api/auth/login", {"email": ann.email, "password": PASSWORD}), 403, "AUTH_003")
+    refusal(ann.api.get("/api/auth/me"), 403, "AUTH_003")  # Each request is asked, not only each login.
+    assert ann.api.get("/api/auth/me", X_Forwarded_For="203.0.113.9").status_code == 403  # No proxy of ours said it.
+    OrganizationPolicies.unscoped.update(chosen={"allowed_networks": ["::1/128", "127.0.0.0/8"]})
+    assert ann.api.get("/api/auth/me").status_code == 200
 
 
 def test_a_login_lasts_no_longer_than_the_policy_says(ann: Person, anyone: Api) -> None:
