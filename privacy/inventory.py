@@ -109,25 +109,11 @@ TABLES: tuple[Table, ...] = (
     Table("vault.DataKey", hidden=("wrapped", "server_key")),
     # -- who people are elsewhere, and how they prove it --
     Table("identity.Passkey", "", (own(),), hidden=("credential_id", "public_key"), why="A person's second factor."),
-    Table(
-        "identity.Ceremony",
-        "",
-        (own(),),
-        hidden=("challenge", "pending"),
-        why="One login or registration of a passkey.",
-    ),
+    Table("identity.Ceremony", "", (own(),), hidden=("challenge", "pending"), why="One login or registration."),
     Table("identity.SsoProvider", hidden=("sealed",)),
     Table("identity.ExternalIdentity", "provider__organization", (own(),), ("email",)),
     Table("identity.OAuthGrant", people=(own(),), hidden=("sealed",)),
     Table("identity.OAuthState", "provider__organization", (own(),), hidden=("state_hash", "binding_hash")),
-    # -- what looked dangerous --
-    Table("security.IncidentNumbers"),
-    Table("security.SecurityIncident", people=made_by("reported_by", "assigned_to")),
-    Table("security.IncidentEntry"),
-    Table("security.Threat", people=made_by("user_id")),
-    Table("security.DetectorRun", "", why="When the platform's own look-outs last looked."),
-    Table("security.AlertRule", people=made_by("created_by")),
-    Table("security.TierUpgrade", people=(own(),)),
     # -- the outside world --
     Table("integrations.MessageTemplate"),
     Table("integrations.WebhookDelivery"),
