@@ -78,6 +78,7 @@ class LoginAttemptAdmin(RecordAdmin):
 @admin.register(GuessCount)
 class GuessCountAdmin(ReadOnlyAdmin):
     list_display = ("key", "updated_at")
+    search_fields = ("=key",)
     ordering = ("-updated_at",)
     show_full_result_count = False
 
@@ -89,6 +90,7 @@ class GuessCountAdmin(ReadOnlyAdmin):
 @admin.register(SpentToken)
 class SpentTokenAdmin(ReadOnlyAdmin):
     list_display = ("id", "expires_at")
+    search_fields = ("=id",)
     ordering = ("-expires_at",)
     show_full_result_count = False
 

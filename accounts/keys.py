@@ -1,56 +1,43 @@
-"""API keys: made once and shown once, scoped to permissions their maker holds, ended at once.
-
-What a key may do is read with each request, in one query: its scopes, and what the one it acts for may do today, both.
-"""
+"""API keys: made once and shown once, scoped to permissions their maker holds, ended at once. See `accounts.key_proofs`."""
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import ipaddress
-import re
 import secrets
-import threading
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-import orjson
 import structlog
-from django.db import DatabaseError, connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db import transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import logins, members, rights
 from accounts.errors import (
     ApiKeyNotFound,
-    ApiKeyNotFromHere,
     ApiKeysForbidden,
     ServiceAccountNotFound,
-    TokenInvalid,
     TooManyApiKeys,
 )
 from accounts.events import ApiKeyEnded, ApiKeyMade
 from accounts.grants import KEY_NAME_LENGTH, ApiKey
 from accounts.inputs import storable
+from accounts.key_proofs import PREFIX, digest_of
 from accounts.models import Membership, Organization
-from accounts.networks import check_stored
-from auterity.kernel import sql
-from auterity.kernel.access import Actor, Permission, Role, require, require_person
+from audit.trail import record
+from auterity.kernel.access import Actor, Permission, require, require_person
 from auterity.kernel.errors import FieldProblem, InvalidInput
 from auterity.kernel.events import publish
 
 log = structlog.get_logger(__name__)
 
-PREFIX: Final = "aut_"
 MOST: Final = 200  # living keys of one organization
 MOST_NETWORKS: Final = 20
 LONGEST_DAYS: Final = 3650
-USE_NOTED_EVERY: Final = dt.timedelta(minutes=1)
-_FORM = re.compile(r"aut_[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,90 +64,6 @@ class KeyPolicy:
 
     allowed: bool
     longest_days: int | None
-
-
-# -- proving -----------------------------------------------------------------------------------------------------------
-
-
-def is_key(secret: str) -> bool:
-    """Whether it looks like one of ours, and so is no token."""
-    return secret.startswith(PREFIX)
-
-
-def digest_of(secret: str) -> str:
-    """A key has 256 random bits: a plain SHA-256 of it can be neither guessed nor reversed."""
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def authenticate(secret: str, *, address: str, now: dt.datetime | None = None) -> tuple[Actor, dt.datetime | None]:
-    """Whose key it is, with today's rights, and when it ends. One query, and once a minute a note that it was used.
-
-    Raises `TokenInvalid`; for a good key at the wrong address `ApiKeyNotFromHere`, or `AddressNotAllowed` where that is the
-    organization's policy.
-    """
-    now = now or timezone.now()
-    if not _FORM.fullmatch(secret):
-        raise TokenInvalid
-    with connection.cursor() as cursor:
-        cursor.execute(_LIVING, [digest_of(secret), sql.value(now)])
-        found = cursor.fetchone()
-    if found is None:
-        raise TokenInvalid
-    (
-        key_id,
-        owner,
-        organization_id,
-        email,
-        role_name,
-        custom,
-        custom_name,
-        scopes,
-        networks,
-        expires_at,
-        used_at,
-        policies,
-    ) = found
-    if not _inside(networks, address):
-        raise ApiKeyNotFromHere
-    check_stored(policies, address)
-    role = Role(role_name)
-    held = rights.granted(role, custom) & rights.granted(role, scopes)
-    _note_use(sql.uuid(key_id), None if used_at is None else sql.moment(used_at), now)
-    actor = Actor(
-        sql.uuid(owner), sql.uuid(organization_id), role, held, email, None, custom_name or "", sql.uuid(key_id)
-    )
-    return actor, None if expires_at is None else sql.moment(expires_at)
-
-
-def living(key_ids: Collection[UUID], *, now: dt.datetime | None = None) -> dict[UUID, Actor]:
-    """Of these keys the ones that still open something, each with today's rights. One query, however many ask."""
-    now = now or timezone.now()
-    rows = (
-        ApiKey.unscoped.filter(
-            Q(expires_at=None) | Q(expires_at__gt=now),
-            id__in=key_ids,
-            revoked_at=None,
-            user__is_active=True,
-            organization__is_active=True,
-            organization__api_keys_allowed=True,
-            user__memberships__organization_id=F("organization_id"),
-            user__memberships__is_active=True,
-        )
-        .annotate(
-            held_role=F("user__memberships__role"),
-            held=F("user__memberships__custom_role__permissions"),
-            held_name=F("user__memberships__custom_role__name"),
-        )
-        .select_related("user")
-    )
-    found: dict[UUID, Actor] = {}
-    for each in rows:
-        role = Role(each.held_role)
-        may = rights.granted(role, each.held) & rights.known(each.scopes)
-        found[each.pk] = Actor(
-            each.user_id, each.organization_id, role, may, each.user.email, None, each.held_name or "", each.pk
-        )
-    return found
 
 
 # -- keeping -----------------------------------------------------------------------------------------------------------
@@ -199,6 +102,7 @@ def make(*, actor: Actor, content: KeyContent, service_account_id: UUID | None =
     with transaction.atomic():
         members.own_rights_under_lock(actor, *scopes)
         policy = policy_of(actor.organization_id)
+        _note(actor, "policy.changed", "", allowed=policy.allowed, longest_days=policy.longest_days)
         if not policy.allowed:
             raise ApiKeysForbidden
         days = content.expires_in_days
@@ -223,6 +127,7 @@ def make(*, actor: Actor, content: KeyContent, service_account_id: UUID | None =
             expires_at=None if days is None else now + dt.timedelta(days=days),
         )
         made.save(force_insert=True)
+        _note(actor, "created", made.pk, name=name, user_id=str(made.user_id), scopes=made.scopes, networks=networks)
         publish(ApiKeyMade(made.pk, made.user_id, actor.user_id, actor.organization_id))
     return MadeKey(get(actor, made.pk), secret)
 
@@ -231,7 +136,9 @@ def revoke(*, actor: Actor, key_id: UUID) -> None:
     """End a key at once, everywhere; one that is revoked already stays so. Raises `ApiKeyNotFound`."""
     require_person(actor)
     with transaction.atomic():
-        end(ApiKey.objects.of(actor).filter(pk=get(actor, key_id).pk), reason="revoked", now=timezone.now())
+        found = get(actor, key_id)
+        if end(ApiKey.objects.of(actor).filter(pk=found.pk), reason="revoked", now=timezone.now()):
+            _note(actor, "revoked", found.pk, name=found.name, user_id=str(found.user_id))
 
 
 def end(keys: QuerySet[ApiKey], *, reason: str, now: dt.datetime) -> int:
@@ -276,6 +183,19 @@ def set_policy(*, actor: Actor, policy: KeyPolicy) -> KeyPolicy:
 # -- inside ------------------------------------------------------------------------------------------------------------
 
 
+def _note(actor: Actor, what: str, key_id: UUID | str, **details: Any) -> None:
+    record(
+        f"api_key.{what}",
+        what,
+        organization_id=actor.organization_id,
+        actor=actor,
+        resource_type="api_key",
+        resource_id=key_id,
+        severity="medium",
+        details=details,
+    )
+
+
 def _service_accounts(actor: Actor) -> QuerySet[Membership]:
     return Membership.objects.filter(organization_id=actor.organization_id, is_active=True, user__is_service=True)
 
@@ -314,71 +234,3 @@ def _checked(actor: Actor, content: KeyContent) -> tuple[str, list[Permission], 
         raise InvalidInput(problems)
     rights.within_reach(actor, scopes)
     return name, sorted(scopes), networks
-
-
-def _inside(networks: str, address: str) -> bool:
-    listed_ones = _parsed(networks)
-    if not listed_ones:
-        return True
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    return any(found in each for each in listed_ones)
-
-
-@lru_cache(maxsize=4096)
-def _parsed(text: str) -> tuple[Any, ...]:
-    return tuple(ipaddress.ip_network(each) for each in orjson.loads(text))
-
-
-class _Uses:
-    """When this process last noted a key's use, so that a busy key is one small UPDATE a minute and no hot row."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._noted: dict[UUID, dt.datetime] = {}
-
-    def due(self, key_id: UUID, stored: dt.datetime | None, now: dt.datetime) -> bool:
-        """Whether to note it now; of several threads that ask at once, one is told to."""
-        with self._lock:
-            known = [each for each in (stored, self._noted.get(key_id)) if each is not None]
-            if known and now - max(known) < USE_NOTED_EVERY:
-                return False
-            if len(self._noted) > 10_000:
-                self._noted.clear()
-            self._noted[key_id] = now
-            return True
-
-
-_USES = _Uses()
-
-
-def _note_use(key_id: UUID, stored: dt.datetime | None, now: dt.datetime) -> None:
-    if not _USES.due(key_id, stored, now):
-        return
-    minute = now.replace(second=0, microsecond=0)
-    try:
-        with transaction.atomic():
-            older = Q(last_used_at=None) | Q(last_used_at__lt=minute)
-            # Whoever finds the row held by another process leaves it: that one notes the same minute.
-            rows = ApiKey.unscoped.filter(older, pk=key_id)
-            if rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked).exists():
-                rows.update(last_used_at=minute)
-    except DatabaseError as error:
-        log.warning("api_key_use_not_noted", key_id=str(key_id), error=type(error).__name__)
-
-
-# Keys nobody ended, of people, memberships and organizations that are switched on, where keys are allowed.
-_LIVING = """
-    SELECT k.id, k.user_id, k.organization_id, u.email, m.role, r.permissions, r.name, k.scopes, k.networks,
-           k.expires_at, k.last_used_at, p.chosen
-      FROM api_keys k
-      JOIN users u ON u.id = k.user_id AND u.is_active
-      JOIN organizations o ON o.id = k.organization_id AND o.is_active AND o.api_keys_allowed
-      JOIN user_roles m ON m.user_id = k.user_id AND m.organization_id = k.organization_id AND m.is_active
-      LEFT JOIN custom_roles r ON r.id = m.custom_role_id
-      LEFT JOIN organization_policies p ON p.organization_id = k.organization_id
-     WHERE k.digest = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > %s)"""

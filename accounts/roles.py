@@ -16,6 +16,7 @@ from accounts.events import RightsChanged
 from accounts.grants import ROLE_NAME_LENGTH, CustomRole
 from accounts.inputs import storable
 from accounts.models import Invitation, Membership
+from audit.trail import record
 from auterity.kernel.access import Actor, Permission, Role, require
 from auterity.kernel.errors import FieldProblem, InvalidInput
 from auterity.kernel.events import publish
@@ -65,6 +66,7 @@ def create(*, actor: Actor, content: RoleContent) -> CustomRole:
             made_by_id=actor.user_id,
         )
         _save(made)
+        _note(actor, "created", made, permissions=made.permissions)
     return get(actor, made.pk)
 
 
@@ -78,10 +80,10 @@ def update(*, actor: Actor, role_id: UUID, content: RoleContent) -> CustomRole:
     with transaction.atomic():
         found = _locked(actor, role_id, checked.permissions)
         found.name, found.description = checked.name, checked.description
-        changed = list(checked.permissions) != found.permissions
-        found.permissions = list(checked.permissions)
+        before, found.permissions = found.permissions, list(checked.permissions)
         _save(found)
-        if changed:
+        _note(actor, "updated", found, before=before, permissions=found.permissions)
+        if before != found.permissions:
             _spread(found)
     return get(actor, role_id)
 
@@ -96,6 +98,7 @@ def delete(*, actor: Actor, role_id: UUID) -> None:
         invited = Invitation.objects.of(actor).filter(undecided, custom_role=found).count()
         if held or invited:
             raise RoleInUse(members=held, invitations=invited)
+        _note(actor, "deleted", found, permissions=found.permissions)
         found.delete()
 
 
@@ -152,3 +155,16 @@ def _spread(role: CustomRole) -> None:
     Invitation.objects.of(role.organization_id).filter(custom_role=role).update(role=rank)
     for user_id in holders.values_list("user_id", flat=True):
         publish(RightsChanged(user_id=user_id, organization_id=role.organization_id))
+
+
+def _note(actor: Actor, what: str, role: CustomRole, **details: list[str]) -> None:
+    record(
+        f"role.{what}",
+        what,
+        organization_id=actor.organization_id,
+        actor=actor,
+        resource_type="role",
+        resource_id=role.pk,
+        severity="medium",
+        details={"name": role.name, **details},
+    )

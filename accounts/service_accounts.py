@@ -13,6 +13,7 @@ from accounts import inputs, keys, members, rights
 from accounts.errors import ServiceAccountNotFound, TooManyServiceAccounts
 from accounts.events import RightsChanged
 from accounts.models import ApiKey, Membership, User
+from audit.trail import record
 from auterity.kernel.access import Actor, Permission, Role, require, require_person
 from auterity.kernel.events import publish
 from auterity.kernel.models import uuid7
@@ -57,6 +58,7 @@ def create(*, actor: Actor, name: str, role: Role = Role.MEMBER, custom_role_id:
         made = Membership.objects.create(
             user=user, organization_id=actor.organization_id, role=grant.role.value, custom_role=grant.custom
         )
+        _note(actor, "created", user_id, name=name, role=grant.role.value, custom_role=str(grant.custom or ""))
     return get(actor, made.user_id)
 
 
@@ -91,4 +93,18 @@ def remove(*, actor: Actor, account_id: UUID) -> None:
         keys.end(ApiKey.objects.of(actor).filter(user_id=account_id), reason="service account removed", now=now)
         User.objects.filter(pk=account_id, is_service=True).update(is_active=False, updated_at=now)
         found.delete()
+        _note(actor, "removed", account_id, name=found.user.first_name)
         publish(RightsChanged(user_id=account_id, organization_id=actor.organization_id))
+
+
+def _note(actor: Actor, what: str, account_id: UUID, **details: str) -> None:
+    record(
+        f"service_account.{what}",
+        what,
+        organization_id=actor.organization_id,
+        actor=actor,
+        resource_type="service_account",
+        resource_id=account_id,
+        severity="medium",
+        details=details,
+    )

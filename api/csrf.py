@@ -22,7 +22,7 @@ from accounts import policies
 from accounts.tokens import signing_key
 from api.cookies import Cookie
 from api.problems import CsrfFailed
-from api.tokens import bearer_of
+from api.tokens import Bearer, bearer_of
 
 HEADER: Final = "X-CSRF-TOKEN"
 COOKIE: Final = "csrftoken"
@@ -48,10 +48,17 @@ def check(request: HttpRequest) -> None:
     """Raises `CsrfFailed` where a change is asked for with the session cookie and no token of that login, or with a bearer
     token and a wrong one: who sends one need not, but means it. An organization may make it compulsory for all its people."""
     bearer = bearer_of(request)
-    if request.method in SAFE or bearer is None or bearer.claims is None:
+    if request.method in SAFE or not isinstance(bearer, Bearer) or bearer.claims is None:
         return
     if bearer.by_cookie or HEADER in request.headers or _is_compulsory(bearer.claims.organization_id):
         require(request, bearer.claims.session_id, or_browser=not bearer.by_cookie)
+
+
+def check_even_reading(request: HttpRequest) -> None:
+    """The same for a GET that changes something."""
+    bearer = bearer_of(request)
+    if isinstance(bearer, Bearer) and bearer.by_cookie and bearer.claims is not None:
+        require(request, bearer.claims.session_id)
 
 
 def require(request: HttpRequest, session_id: UUID, *, or_browser: bool = False) -> None:

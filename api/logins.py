@@ -11,7 +11,7 @@ from accounts.clients import Client
 from accounts.selectors import Profile
 from api import csrf
 from api.dialect import DIALECTS, Dialect
-from api.tokens import bearer_of
+from api.tokens import Bearer, bearer_of
 from auterity.kernel.access import Actor, Role
 from auterity.kernel.errors import DomainError
 
@@ -19,7 +19,7 @@ from auterity.kernel.errors import DomainError
 def bearer_token(request: Request) -> str:
     """The token of `Authorization: Bearer`, good or not; empty where there is none. A cookie is none."""
     bearer = bearer_of(request._request)
-    return "" if bearer is None or bearer.by_cookie else bearer.token
+    return "" if not isinstance(bearer, Bearer) or bearer.by_cookie else bearer.token
 
 
 def caller(request: Request) -> Actor | None:
@@ -63,12 +63,9 @@ def shown_role(profile: Profile) -> str:
 
 
 def somebody(request: Request) -> Actor | None:
-    """Who a public address is asked by, where they say so and are; nobody for a token that is no good."""
-    bearer = bearer_of(request._request)
-    if bearer is None:
-        return None
+    """As `caller`, and nobody where somebody only means to be."""
     try:
-        return bearer.actor()
+        return caller(request)
     except DomainError:
         return None
 

@@ -133,7 +133,8 @@ def _written(response: Mapping[str, Any]) -> str:
 
 
 def _about(dialect: str, tag: str) -> str:
-    """The first sentence of the module that holds the tag's views; another dialect's, where all are in one document."""
-    named = TAGS.get((dialect, tag)) or next(module for (_, each), module in TAGS.items() if each == tag)
+    """The first sentence of the module that holds the tag's views."""
+    # The document of all dialects at once, which only `check --deploy` makes, has tags of the others too.
+    named = TAGS.get((dialect, tag)) or next(module for (_, name), module in TAGS.items() if name == tag)
     module = sys.modules[named]
     return (module.__doc__ or "").strip().partition("\n")[0]

@@ -86,6 +86,14 @@ class SessionEnded(TokenInvalid):
     sentence = "The login behind this token has been ended."
 
 
+class DeviceMismatch(DomainError):
+    """A login that is bound to one device came from another. It has been ended."""
+
+    kind = Kind.UNAUTHENTICATED
+    slug = "device_mismatch"
+    sentence = "This login belongs to another device and has been ended."
+
+
 class UnknownEdition(DomainError):
     slug = "unknown_edition"
     sentence = "This API version is not known."

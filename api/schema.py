@@ -284,9 +284,9 @@ class BearerScheme(OpenApiAuthenticationExtension):
     """How the document says `Authorization: Bearer` and `X-API-Key`."""
 
     target_class = "api.base.BearerAuthentication"
-    name = ["bearer", "apiKey"]  # type: ignore[assignment]
+    name = ["bearer", "apiKey"]
 
-    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:  # type: ignore[override]
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
         return [
             {
                 "type": "http",

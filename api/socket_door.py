@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from accounts import keys
+from accounts import key_proofs
 from accounts.errors import TokenInvalid
 from accounts.tokens import authenticate_access
 from api.addresses import forwarded
@@ -84,10 +84,10 @@ def enter(credential: Credential, path: str, address: str = "") -> Entered:
         if credential.way == "ticket":
             actor, until = spend(ticket=credential.secret, path=path)
             return Entered(actor, until)
-        if keys.is_key(credential.secret):
+        if key_proofs.is_key(credential.secret):
             if credential.way == "query":
                 raise TokenInvalid("Send an API key in a header or in the first frame.")
-            actor, ends_at = keys.authenticate(credential.secret, address=address)
+            actor, ends_at = key_proofs.authenticate(credential.secret, address=address)
             latest = dt.datetime.now(dt.UTC) + dt.timedelta(hours=KEY_HOURS)
             return Entered(actor, latest if ends_at is None else min(ends_at, latest))
         return Entered(authenticate_access(credential.secret), expiry_of(credential.secret))

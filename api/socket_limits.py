@@ -144,6 +144,10 @@ class Places:
         self._forget(user_id, connection_id)
         await self._shared.take_out(f"places:{user_id}", connection_id)
 
+    def held_here(self, user_id: UUID) -> int:
+        """How many somebody has in this process."""
+        return len(self._own.get(user_id, ()))
+
     async def keep(self) -> None:
         """Say that all of this process are still there. To be called more often than every `PLACE_SECONDS`."""
         for user_id, held in list(self._own.items()):

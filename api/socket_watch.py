@@ -18,7 +18,7 @@ from uuid import UUID
 import structlog
 from channels.db import database_sync_to_async
 
-from accounts import keys
+from accounts import key_proofs
 from accounts.events import ApiKeyEnded, RightsChanged, SessionRevoked
 from accounts.tokens import living, rights_today
 from api.frames import Refusal
@@ -136,7 +136,7 @@ class Watch:
         asked = list(by_login if suspects is None else suspects & by_login.keys())
         by_key = {each for each in asked if _by_key(by_login[each])}
         alive = await self._in_parts(living, [each for each in asked if each not in by_key])
-        alive |= await self._in_parts(keys.living, by_key)
+        alive |= await self._in_parts(key_proofs.living, by_key)
         ended = [each for each in asked if each not in alive]
         rights = await self._in_parts(rights_today, ended)
         for login in asked:

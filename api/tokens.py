@@ -14,7 +14,7 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import keys, tokens
+from accounts import key_proofs, tokens
 from accounts.errors import ApiKeyNotFromHere, TokenInvalid
 from accounts.tokens import Claims, TokenKind
 from api import cookies
@@ -80,13 +80,13 @@ class Key:
 
     @property
     def caller(self) -> Caller | None:
-        return _GOOD_KEYS.get(keys.digest_of(self.token))
+        return _GOOD_KEYS.get(key_proofs.digest_of(self.token))
 
     def actor(self) -> Actor:
         """In whose name it acts, with today's rights. Raises `TokenInvalid` or `ApiKeyNotFromHere`. One query."""
-        digest = keys.digest_of(self.token)
+        digest = key_proofs.digest_of(self.token)
         try:
-            actor, _ = keys.authenticate(self.token, address=self.address)
+            actor, _ = key_proofs.authenticate(self.token, address=self.address)
         except (TokenInvalid, ApiKeyNotFromHere):
             _GOOD_KEYS.pop(digest, None)
             raise
@@ -128,7 +128,7 @@ def _read(request: HttpRequest) -> Bearer | Key | None:
     scheme, _, sent = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
     token = sent.strip()
     if scheme.lower() == "bearer" and token:
-        return Key(token, address) if keys.is_key(token) else _bearer(token)
+        return Key(token, address) if key_proofs.is_key(token) else _bearer(token)
     key = request.META.get("HTTP_X_API_KEY", "").strip()
     if key:
         return Key(key, address)

@@ -73,7 +73,7 @@ def record(
 
 
 def _kind(actor: Actor | None, who: UUID | None, here: origin.Origin) -> Kind:
-    if getattr(actor, "api_key_id", None) is not None:
+    if actor is not None and actor.key_id is not None:
         return Kind.API_KEY
     if who is not None:
         return Kind.USER

@@ -42,6 +42,7 @@ class Environment:
     cors_credentials: (
         bool  # AUTERITY_CORS_CREDENTIALS: whether those origins may use the visitor's cookies; off when not said
     )
+    login_debug: bool  # AUTERITY_LOGIN_DEBUG: tells everybody why a login fails; for development only
     rate_limits: bool  # AUTERITY_RATE_LIMITS: "off" turns rate limits off
     trusted_proxies: int  # AUTERITY_TRUSTED_PROXIES: how many proxies of yours stand before the server; 0 = none
     default_version: str  # AUTERITY_DEFAULT_VERSION: the API's edition for requests that name none
@@ -85,6 +86,7 @@ def read() -> Environment:
         egress_allow=_read.list("AUTERITY_EGRESS_ALLOW", default=[]),
         cors_origins=_read.list("AUTERITY_CORS_ORIGINS", default=[]),
         cors_credentials=_read.bool("AUTERITY_CORS_CREDENTIALS", False),
+        login_debug=_read.bool("AUTERITY_LOGIN_DEBUG", False),
         rate_limits=_read.str("AUTERITY_RATE_LIMITS", "").strip().lower() not in _OFF,
         trusted_proxies=_read.int("AUTERITY_TRUSTED_PROXIES", 0),
         default_version=_read.str("AUTERITY_DEFAULT_VERSION", "2024-01-15"),

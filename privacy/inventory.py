@@ -107,6 +107,13 @@ TABLES: tuple[Table, ...] = (
     ),
     Table("audit.AuditChain", "", stays=True, why="A number and a hash of each chain."),
     Table("vault.DataKey", hidden=("wrapped", "server_key")),
+    # -- who people are elsewhere, and how they prove it --
+    Table("identity.Passkey", "", (own(),), hidden=("credential_id", "public_key"), why="A person's second factor."),
+    Table("identity.Ceremony", "", (own(),), hidden=("challenge", "pending"), why="One login or registration."),
+    Table("identity.SsoProvider", hidden=("sealed",)),
+    Table("identity.ExternalIdentity", "provider__organization", (own(),), ("email",)),
+    Table("identity.OAuthGrant", people=(own(),), hidden=("sealed",)),
+    Table("identity.OAuthState", "provider__organization", (own(),), hidden=("state_hash", "binding_hash")),
     # -- the outside world --
     Table("integrations.MessageTemplate"),
     Table("integrations.WebhookDelivery"),

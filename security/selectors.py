@@ -7,7 +7,7 @@ from django.db.models import Q, QuerySet
 from accounts.models import User
 from audit.trail import record
 from auterity.kernel.access import Actor, Permission, require
-from security.models import DetectorRun, SecurityIncident, Threat
+from security.models import ENDED, DetectorRun, SecurityIncident, Threat
 
 
 def incidents(*, actor: Actor, status: str = "", severity: str = "", search: str = "") -> QuerySet[SecurityIncident]:
@@ -47,3 +47,9 @@ def runs() -> QuerySet[DetectorRun]:
 def name_of(user: User | None) -> str:
     """What an incident calls somebody; a detector is the product itself."""
     return "Auterity" if user is None else f"{user.first_name} {user.last_name}".strip() or user.email
+
+
+def open_about(actor: Actor) -> int:
+    """How many open incidents of the organization name the actor as affected; their own to know without audit:read."""
+    rows = SecurityIncident.objects.of(actor).exclude(status__in=ENDED).values_list("affected_users", flat=True)
+    return sum(str(actor.user_id) in map(str, named) for named in rows)

@@ -97,8 +97,8 @@ def change_incident(
     require(actor, Permission.ORGANIZATION_MANAGE)
     if status and status not in IncidentStatus.values:
         raise InvalidInput.of("status", f"Choose one of {', '.join(IncidentStatus.values)}.")
-    members = Membership.objects.filter(organization_id=actor.organization_id, user_id=assigned_to, is_active=True)
-    if assigned_to is not None and not members.exists():
+    members = Membership.objects.filter(organization_id=actor.organization_id, is_active=True)
+    if assigned_to is not None and not members.filter(user_id=assigned_to).exists():
         raise InvalidInput.of("assigned_to", "This person does not belong to your organization.")
     with transaction.atomic():
         found = SecurityIncident.objects.of(actor).select_for_update().filter(pk=incident_id).first()

@@ -53,6 +53,7 @@ WORKFLOW_ENGINE = DIALECTS.add(
             "consent_denied": Wording(400, "ERR_400_OAUTH_DENIED"),
             "crashed": Wording(500, "ERR_500_INTERNAL"),
             "csrf_failed": Wording(403, "ERR_403_CSRF"),
+            "device_mismatch": Wording(401, "ERR_401_DEVICE_MISMATCH"),
             "domain_refused": Wording(403, "ERR_403_DOMAIN"),
             "duplicate_incident": Wording(409, "ERR_409_DUPLICATE"),
             "exchange_refused": Wording(401, "ERR_401_OAUTH_EXCHANGE"),

@@ -2,16 +2,38 @@
 
 from django.urls import path
 
-from api.workflow_engine.views import auth, oauth, passwords, security, security_metrics, webauthn
+from api.workflow_engine.views import (
+    auth,
+    enhanced,
+    enhanced_auth,
+    login_trace,
+    oauth,
+    passwords,
+    security,
+    security_metrics,
+    two_factors,
+    webauthn,
+)
 
 urlpatterns = [
     path("api/v1/auth/jwt/login", auth.JwtLoginView.as_view()),
+    path("api/v1/auth/jwt/login-debug", login_trace.LoginTraceView.as_view()),
     path("api/v1/auth/refresh", auth.JwtRefreshView.as_view()),
     path("api/v1/auth/logout", auth.JwtLogoutView.as_view()),
     path("api/v1/auth/csrf-token", auth.CsrfTokenView.as_view()),
     path("api/v1/auth/change-password", passwords.PasswordChangeView.as_view()),
     path("api/v1/auth/forgot-password", passwords.PasswordForgottenView.as_view()),
     path("api/v1/auth/reset-password", passwords.PasswordResetView.as_view()),
+    path("api/v1/2fa/setup", two_factors.TwoFactorSetupView.as_view()),
+    path("api/v1/2fa/verify", two_factors.TwoFactorVerifyView.as_view()),
+    path("api/v1/2fa/disable", two_factors.TwoFactorDisableView.as_view()),
+    path("api/v1/2fa/backup-codes", two_factors.TwoFactorBackupCodesView.as_view()),
+    path("api/v1/enhanced-auth/advanced/login", enhanced_auth.AdvancedLoginView.as_view()),
+    path("api/v1/enhanced-auth/session/validate", enhanced_auth.SessionValidateView.as_view()),
+    path("api/v1/enhanced-auth/security/status", enhanced_auth.SecurityStatusView.as_view()),
+    path("api/v1/enhanced/multi-factor", enhanced.MultiFactorView.as_view()),
+    path("api/v1/enhanced/session/info", enhanced.SessionInfoView.as_view()),
+    path("api/v1/enhanced/security/check", enhanced.SecurityCheckView.as_view()),
     path("api/v1/oauth/google/authorize", oauth.GoogleAuthorizeView.as_view()),
     path("api/v1/oauth/google/callback", oauth.GoogleCallbackView.as_view()),
     path("api/v1/oauth/status", oauth.OAuthStatusView.as_view()),

@@ -8,6 +8,9 @@ from auterity.settings.base import ENV
 if ENV.debug:
     raise ImproperlyConfigured("AUTERITY_DEBUG must be off in production.")
 
+if ENV.login_debug:
+    raise ImproperlyConfigured("AUTERITY_LOGIN_DEBUG must be off in production.")
+
 SECURE_SSL_REDIRECT = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000

@@ -11,10 +11,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import keys, services
+from accounts import key_proofs, services
 from accounts.errors import WrongCredentials
 from accounts.grants import ApiKey
 from accounts.models import Letter, Membership, Organization, User
+from audit.models import AuditEvent
 from tests.api.graphs import chain
 from tests.api.people import PASSWORD, Api, Person, refusal
 
@@ -40,7 +41,7 @@ def test_a_key_is_shown_once_and_kept_as_a_digest(ann: Person, made: dict[str, A
     assert re.fullmatch(r"aut_[A-Za-z0-9_-]{43}", made["key"])
     assert made["last_four"] == made["key"][-4:]
     row = ApiKey.unscoped.get()
-    assert row.digest == keys.digest_of(made["key"])
+    assert row.digest == key_proofs.digest_of(made["key"])
     assert not any(made["key"] in str(value) for value in vars(row).values())
     assert made["key"] not in ann.api.get(KEYS).content.decode() + ann.api.get(f"{KEYS}/{made['id']}").content.decode()
     shown = ann.api.get(KEYS).json()["api_keys"]
@@ -147,7 +148,7 @@ def test_use_is_noted_once_a_minute(made: dict[str, Any], program: Api) -> None:
     first = ApiKey.unscoped.get().last_used_at
     assert first is not None
     assert (first.second, first.microsecond) == (0, 0)
-    keys.authenticate(made["key"], address="127.0.0.1", now=timezone.now() + dt.timedelta(minutes=2))
+    key_proofs.authenticate(made["key"], address="127.0.0.1", now=timezone.now() + dt.timedelta(minutes=2))
     assert ApiKey.unscoped.get().last_used_at > first
 
 
@@ -236,3 +237,21 @@ def test_making_a_key_needs_a_fresh_login(ann: Person) -> None:
     assert stale.post(KEYS, WISH).json()["error"]["details"]["methods"]
     assert not ApiKey.unscoped.exists()
     assert ann.api.post(KEYS, WISH).status_code == 201
+
+
+def test_the_trail_tells_who_made_and_ended_keys_roles_and_accounts(ann: Person, made: dict[str, Any]) -> None:
+    ann.api.delete(f"{KEYS}/{made['id']}")
+    ann.api.delete(f"{KEYS}/{made['id']}")  # A second time changes nothing.
+    account = ann.api.made(ACCOUNTS, {"name": "Robot"})
+    ann.api.delete(f"{ACCOUNTS}/{account['id']}")
+    ann.api.put(f"{KEYS}/policy", {"allowed": False})
+    rows = AuditEvent.objects.of(ann.actor).filter(resource_type__in=("api_key", "service_account"))
+    assert sorted(each.event_type for each in rows) == [
+        "api_key.created",
+        "api_key.policy.changed",
+        "api_key.revoked",
+        "service_account.created",
+        "service_account.removed",
+    ]
+    assert {each.user_id for each in rows} == {ann.actor.user_id}
+    assert made["key"] not in "".join(str(vars(each)) for each in AuditEvent.objects.of(ann.actor))

@@ -10,7 +10,7 @@ import pytest
 from django.db import connections
 from websockets.sync.client import connect
 
-from accounts import keys, roles
+from accounts import key_proofs, keys, roles
 from accounts.errors import RoleInUse, RoleNotFound, TokenInvalid
 from accounts.grants import ApiKey, CustomRole
 from accounts.models import Membership
@@ -143,7 +143,7 @@ def test_guessed_keys_use_up_the_guessers_address(ann: Person, clock: Clock) -> 
 def test_of_two_uses_and_a_revocation_at_once_none_outlives_it(ann: Person) -> None:
     for _ in range(3):
         made = key_of(ann, "workflow:read")
-        use = lambda secret=made["key"]: keys.authenticate(secret, address="127.0.0.1")  # noqa: E731
+        use = lambda secret=made["key"]: key_proofs.authenticate(secret, address="127.0.0.1")  # noqa: E731
         found = together(use, lambda key=made["id"]: keys.revoke(actor=ann.actor, key_id=key), use)
         assert found[1] is None
         assert all(isinstance(each, tuple | TokenInvalid) for each in (found[0], found[2]))
@@ -189,7 +189,7 @@ def test_two_admins_who_take_each_others_right_to_make_roles_at_once(ann: Person
 
 def test_busy_keys_note_their_use_without_waiting_for_each_other(ann: Person) -> None:
     made = key_of(ann, "workflow:read")
-    found = together(*[lambda: keys.authenticate(made["key"], address="127.0.0.1")] * 8)
+    found = together(*[lambda: key_proofs.authenticate(made["key"], address="127.0.0.1")] * 8)
     assert [type(each) for each in found] == [tuple] * 8
     assert ApiKey.unscoped.get().last_used_at is not None
     with pytest.raises(RoleNotFound):

@@ -38,7 +38,10 @@ HEALTH = {
 }
 OPEN = HEALTH | {
     "GET /api/exports/{export_id}/content",
+    "GET /api/auth/google/authorize",
+    "GET /api/auth/sso/{provider_id}/authorize",
     "POST /api/auth/forgot-password",
+    "POST /api/auth/sso/callback",
     "POST /api/auth/login",
     "POST /api/auth/refresh",
     "POST /api/auth/register",
@@ -47,7 +50,7 @@ OPEN = HEALTH | {
     "POST /api/invitations/accept",
     "POST /api/workflows/{workflow_id}/triggers/{node_id}",
 }
-SUCCESS = {"200", "201", "202", "204", "206", "304"}
+SUCCESS = {"200", "201", "202", "204", "206", "302", "304"}
 
 
 @pytest.fixture(scope="module")

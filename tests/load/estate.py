@@ -125,6 +125,9 @@ def _through_the_api(made: Estate, api: Api) -> None:
     ids["role_id"] = role["id"]
     ids["account_id"] = api.made("/api/organization/service-accounts", {"name": marker})["id"]
     ids["key_id"] = api.made("/api/organization/api-keys", {"name": marker, "scopes": ["workflow:read"]})["id"]
+    incident = {"title": marker, "description": marker, "category": "phishing", "severity": "medium"}
+    reported = api.made("/api/v1/security-metrics/incidents", incident)
+    ids["incident_id"] = str(reported["data"].get("id") or reported["data"]["incident"]["id"])
     boundary = "estate"
     part = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{marker}.csv"\r\n'

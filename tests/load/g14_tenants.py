@@ -17,7 +17,8 @@ from tests.load.estate import CHAIN, Estate, estate, rows_of
 from tests.load.gates import Figures
 from tests.load.servers import stand_alone
 
-NO_OBJECTS = {"cursor", "node_id", "number", "other", "version"}  # positions and parts, not objects of somebody's
+# Positions, parts and free text, not objects of somebody's.
+NO_OBJECTS = {"cursor", "node_id", "number", "other", "resource_id", "version"}
 FEWEST_PAIRS = 160
 # Bodies that fit where the document's example, made of the schema, does not.
 FITTING: dict[str, Any] = {"PUT /api/integrations/dms/{integration_id}": {}}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -95,7 +96,9 @@ def test_an_organization_that_is_called_off_stays(room: Room) -> None:
     assert room.ann.api.get("/api/workflows").status_code == 200
 
 
-def test_nothing_of_an_organization_is_left_and_its_key_is_destroyed(room: Room) -> None:
+@pytest.mark.django_db(transaction=True)  # Bytes of files go once their rows have gone for good.
+def test_nothing_of_an_organization_is_left_and_its_key_is_destroyed(room: Room, tmp_path: Path) -> None:
+    assert any(each.is_file() for each in tmp_path.rglob("*")) or ArtefactChunk.objects.exists()
     connection = Connection.objects.of(room.id).get()
     sealed = bytes(connection.sealed)
     others = rows_of(room.otto.actor.organization_id)
@@ -116,6 +119,7 @@ def test_nothing_of_an_organization_is_left_and_its_key_is_destroyed(room: Room)
     ):
         assert text not in stored, text
     assert not ArtefactChunk.objects.exists()
+    assert not any(each.is_file() for each in tmp_path.rglob("*"))
     assert erasure.counts["workflows.Workflow"] == 2
     assert Organization.objects.get(pk=room.id).name == "Erased"
     assert rows_of(room.otto.actor.organization_id) == others

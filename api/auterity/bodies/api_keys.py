@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,13 +12,13 @@ from api.auterity.moments import Moment
 from api.auterity.pages import Page, PageQuery
 
 ApiKeyStatus = TypeAliasType("ApiKeyStatus", Literal["active", "expired", "revoked"])
-WISH = {
+WISH: dict[str, Any] = {
     "name": "Nightly import",
     "scopes": ["workflow:execute", "workflow:read"],
     "networks": ["203.0.113.0/24"],
     "expires_in_days": 90,
 }
-SHOWN = {
+SHOWN: dict[str, Any] = {
     "id": "01931f0e-7b1a-7c3e-9d52-0a4bb6a5a0d1",
     "name": "Nightly import",
     "scopes": ["workflow:execute", "workflow:read"],

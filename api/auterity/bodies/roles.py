@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auterity.moments import Moment
 
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "name": "Sales desk",
     "description": "Runs what others made.",
     "permissions": ["execution:read", "workflow:execute", "workflow:read"],

@@ -10,7 +10,7 @@ from api.auterity.bodies import privacy as bodies
 from api.auterity.dialect import AuterityView
 from api.base import Answer, Call, operation
 from api.downloads import download
-from api.needs import OPEN, SIGNED_IN
+from api.needs import OPEN, PERSON
 from api.uploads import WhateverIsAccepted
 from artefacts.errors import FileDamaged
 from auterity.kernel.access import Actor, Permission
@@ -26,7 +26,7 @@ ASKING = (NotAuthenticated, PermissionDenied, ExportUnderWay)
 class AccountExportView(AuterityView):
     @operation(
         id="account_export_create",
-        needs=SIGNED_IN,
+        needs=PERSON,
         summary="Ask for a copy of your data",
         answers={202: bodies.DataExportBody},
         raises=ASKING,
@@ -38,7 +38,7 @@ class AccountExportView(AuterityView):
 
     @operation(
         id="account_export_get",
-        needs=SIGNED_IN,
+        needs=PERSON,
         summary="Your last copy, and where to fetch it",
         answers={200: bodies.DataExportBody},
         raises=READING,
@@ -51,7 +51,7 @@ class AccountExportView(AuterityView):
 class AccountView(AuterityView):
     @operation(
         id="account_delete",
-        needs=SIGNED_IN,
+        needs=PERSON,
         summary="Erase your account",
         answers={202: bodies.ErasureBody},
         raises=[NotAuthenticated, FreshLoginRequired, LastAdmin, ErasureNotFound],

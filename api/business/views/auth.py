@@ -31,8 +31,8 @@ class RegistrationView(BusinessView):
         summary="Register a person",
         body=bodies.Registration,
         answers={201: bodies.BusinessUser},
-        raises=[InvalidInput, errors.EmailTaken, errors.UsernameTaken],
         needs=OPEN,
+        raises=[InvalidInput, errors.EmailTaken, errors.UsernameTaken],
     )
     def post(self, call: Call[bodies.Registration]) -> Answer:
         """Whoever names no company gets an organization of their own."""
@@ -64,6 +64,7 @@ class PasswordLoginView(BusinessView):
         summary="Log in",
         body=bodies.PasswordLogin,
         answers={200: bodies.BusinessToken},
+        needs=OPEN,
         raises=[
             errors.WrongCredentials,
             errors.MfaInvalid,
@@ -73,7 +74,6 @@ class PasswordLoginView(BusinessView):
             errors.PasswordExpired,
             errors.RiskBlocked,
         ],
-        needs=OPEN,
     )
     def post(self, call: Call[bodies.PasswordLogin]) -> Answer:
         """Wrong credentials are one answer, whatever the cause. Where a second factor is on, the answer has `mfa_required`,

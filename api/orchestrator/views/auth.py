@@ -6,7 +6,7 @@ from accounts import errors, second_factors, services
 from accounts import logins as account_logins
 from api import logins
 from api.base import Answer, Call, operation
-from api.needs import OPEN, SIGNED_IN
+from api.needs import OPEN, PERSON
 from api.orchestrator.bodies import auth as bodies
 from api.orchestrator.dialect import OrchestratorView
 
@@ -21,6 +21,7 @@ class OrchestratorLoginView(OrchestratorView):
         summary="Log in",
         body=bodies.OrchestratorLogin,
         answers={200: bodies.OrchestratorLoggedIn},
+        needs=OPEN,
         raises=[
             errors.WrongCredentials,
             errors.MfaInvalid,
@@ -30,7 +31,6 @@ class OrchestratorLoginView(OrchestratorView):
             errors.PasswordExpired,
             errors.RiskBlocked,
         ],
-        needs=OPEN,
     )
     def post(self, call: Call[bodies.OrchestratorLogin]) -> Answer:
         """Tokens for a day. Where a second factor is on and no `otp_code` was sent, the answer has `mfa_required`, `mfa_token`
@@ -66,8 +66,8 @@ class OrchestratorRefreshView(OrchestratorView):
         summary="Exchange a refresh token for new tokens",
         body=bodies.OrchestratorRefresh,
         answers={200: bodies.OrchestratorTokens},
-        raises=[errors.TokenInvalid, errors.TokenExpired],
         needs=OPEN,
+        raises=[errors.TokenInvalid, errors.TokenExpired],
     )
     def post(self, call: Call[bodies.OrchestratorRefresh]) -> Answer:
         """Each works once; using one a second time ends the whole login."""
@@ -83,7 +83,7 @@ class OrchestratorRefreshView(OrchestratorView):
 
 
 class OrchestratorLogoutView(OrchestratorView):
-    @operation(id="logout", summary="Log out", answers={200: bodies.OrchestratorMessage}, needs=SIGNED_IN)
+    @operation(id="logout", summary="Log out", answers={200: bodies.OrchestratorMessage}, needs=PERSON)
     def post(self, call: Call[None]) -> Answer:
         """Ends this login at once, everywhere."""
         services.logout(actor=call.actor)
@@ -95,8 +95,8 @@ class EnrolView(OrchestratorView):
         id="mfa_enroll",
         summary="Begin to set up a second factor",
         answers={201: bodies.Enrolment},
+        needs=PERSON,
         raises=[errors.MfaAlreadyEnabled, errors.FreshLoginRequired],
-        needs=SIGNED_IN,
     )
     def post(self, call: Call[None]) -> Answer:
         """Within ten minutes of a login. Off until a code of it was verified, within ten minutes more."""
@@ -113,8 +113,8 @@ class EnrolmentCodeView(OrchestratorView):
         summary="Turn the second factor on by its first code",
         body=bodies.EnrolmentCode,
         answers={200: bodies.Enrolled},
+        needs=PERSON,
         raises=[errors.NoPendingSetup, errors.MfaInvalid, errors.MfaAttempts],
-        needs=SIGNED_IN,
     )
     def post(self, call: Call[bodies.EnrolmentCode]) -> Answer:
         """From then on a login needs `otp_code`."""

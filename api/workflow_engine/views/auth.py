@@ -11,7 +11,7 @@ from accounts.pairs import TokenPair
 from accounts.tokens import TokenKind
 from api import cookies, csrf, logins
 from api.base import Answer, Call, operation
-from api.needs import OPEN, SIGNED_IN
+from api.needs import OPEN, PERSON
 from api.parsers import JsonParser
 from api.problems import CsrfFailed, RefreshInvalid, SessionEnded
 from api.workflow_engine.bodies import auth as bodies
@@ -98,9 +98,7 @@ class JwtRefreshView(WorkflowEngineView):
 
 
 class JwtLogoutView(WorkflowEngineView):
-    @operation(
-        id="jwt_logout", summary="Log out", body=bodies.JwtLogout, answers={200: bodies.LoggedOut}, needs=SIGNED_IN
-    )
+    @operation(id="jwt_logout", summary="Log out", body=bodies.JwtLogout, answers={200: bodies.LoggedOut}, needs=PERSON)
     def post(self, call: Call[bodies.JwtLogout]) -> Answer:
         """Ends this login at once, everywhere: its tokens and its open sockets; or every login of yours."""
         ended = 1
@@ -123,8 +121,8 @@ class CsrfTokenView(WorkflowEngineView):
         id="csrf_token",
         summary="A token for changes that a browser asks for",
         answers={200: bodies.CsrfToken},
-        whole=True,
         needs=OPEN,
+        whole=True,
     )
     def get(self, call: Call[None]) -> Answer:
         """For the login that is known by cookie or bearer, else for the browser that asks; good for twelve hours."""

@@ -7,7 +7,7 @@ from django.conf import settings
 from accounts import factors, passwords, strength
 from accounts.errors import AccountLocked, LinkInvalid, PasswordReused, PasswordWeak, WrongCredentials
 from api.base import Answer, Call, operation
-from api.needs import OPEN, SIGNED_IN
+from api.needs import OPEN, PERSON
 from api.problems import PasswordMismatch
 from api.workflow_engine.bodies import passwords as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
@@ -21,9 +21,9 @@ class PasswordChangeView(WorkflowEngineView):
         summary="Change your password",
         body=bodies.PasswordChange,
         answers={200: bodies.PasswordChanged},
+        needs=PERSON,
         raises=[WrongCredentials, AccountLocked, PasswordMismatch, PasswordWeak, PasswordReused],
         says="Your password is another one now.",
-        needs=SIGNED_IN,
     )
     def post(self, call: Call[bodies.PasswordChange]) -> Answer:
         """The login at hand goes on; your others end at once unless you say otherwise."""
@@ -54,9 +54,9 @@ class PasswordForgottenView(WorkflowEngineView):
         summary="Have a link mailed to choose a new password",
         body=bodies.PasswordForgotten,
         answers={202: bodies.LinkPromised},
+        needs=OPEN,
         raises=[InvalidInput],
         says="If this address has an account, a mail is on its way.",
-        needs=OPEN,
     )
     def post(self, call: Call[bodies.PasswordForgotten]) -> Answer:
         """The answer, and the work done for it, is the same whether or not the address has an account. The link works once."""
@@ -73,9 +73,9 @@ class PasswordResetView(WorkflowEngineView):
         summary="Choose a new password by a mailed link",
         body=bodies.PasswordChosenAnew,
         answers={200: bodies.PasswordReset},
+        needs=OPEN,
         raises=[LinkInvalid, PasswordMismatch, PasswordWeak, PasswordReused],
         says="Log in with your new password.",
-        needs=OPEN,
     )
     def post(self, call: Call[bodies.PasswordChosenAnew]) -> Answer:
         """Once. Ends every login of yours and lifts a lock; second factors stay."""

@@ -61,7 +61,7 @@ class RegisterCompleteView(WorkflowEngineView):
         added = passkeys.finish_registration(
             actor=call.actor,
             ceremony_id=call.body.challenge_id,
-            credential=_as_browsers_name_it(call.body.credential),
+            credential=as_browsers_name_it(call.body.credential),
             nickname=call.body.nickname or "",
         )
         made = added.passkey
@@ -125,7 +125,7 @@ class AuthenticateCompleteView(WorkflowEngineView):
     )
     def post(self, call: Call[bodies.AuthenticateComplete]) -> Answer:
         """Opens a login, finishes one that waits for its second factor, or, with a live token, makes its login fresh."""
-        credential = _as_browsers_name_it(call.body.credential)
+        credential = as_browsers_name_it(call.body.credential)
         actor = None if call.body.mfa_token else logins.somebody(call.request)
         if actor is not None and actor.session_id is not None:
             fresh_until, passkey = passkeys.step_up(
@@ -194,7 +194,8 @@ def _begun(shape: type[BaseModel], begun: Begun) -> BaseModel:
     )
 
 
-def _as_browsers_name_it(credential: BaseModel) -> dict[str, Any]:
+def as_browsers_name_it(credential: BaseModel) -> dict[str, Any]:
+    """What a browser's own call answered, in the spelling of the standard."""
     renamed: dict[str, Any] = _renamed(credential.model_dump(exclude_none=True), _CAMEL)
     return renamed
 
