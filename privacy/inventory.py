@@ -124,19 +124,6 @@ TABLES: tuple[Table, ...] = (
     Table("integrations.DmsSync", people=made_by("created_by"), hidden=("fence",)),
     Table("integrations.DmsCustomer", others=("email",)),
     Table("integrations.DmsVehicle"),
-    # -- passkeys and providers --
-    Table("identity.Passkey", "", (own(),), hidden=("public_key",), why="A person's second factor."),
-    Table("identity.Ceremony", "", (own(),), hidden=("challenge", "pending"), why="A person's challenge of minutes."),
-    Table("identity.SsoProvider", hidden=("sealed",)),
-    Table("identity.ExternalIdentity", "", (own(),), ("email",), why="A person's account at a provider."),
-    Table("identity.OAuthGrant", people=(own(),), hidden=("sealed",)),
-    Table(
-        "identity.OAuthState",
-        "",
-        (own(),),
-        hidden=("state_hash", "binding_hash"),
-        why="A person's way to a provider, of minutes.",
-    ),
     # -- files and models --
     Table("artefacts.Artefact", people=made_by("created_by"), hidden=("storage_key",)),
     Table("artefacts.ArtefactChunk", "", hidden=("storage_key", "data"), why="Bytes go with their file."),
