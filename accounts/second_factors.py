@@ -11,7 +11,18 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import backup_codes, factors, guesses, letters, mail_codes, policies, secret_words, sessions, totp
+from accounts import (
+    backup_codes,
+    factors,
+    guesses,
+    letters,
+    mail_codes,
+    policies,
+    secret_words,
+    sessions,
+    totp,
+    vouching,
+)
 from accounts.errors import (
     MfaAttempts,
     MfaInvalid,
@@ -92,8 +103,10 @@ def standing(actor: Actor) -> Standing:
 def begin(*, actor: Actor, label: str = "", now: datetime | None = None) -> totp.Setup:
     """A secret for an authenticator app, shown once; it counts once a code of it is given within ten minutes.
 
-    The caller has asked for a fresh login. Raises `MfaAlreadyEnabled`.
+    The caller has asked for a fresh login. Raises `MfaAlreadyEnabled`, or `OwnLoginRequired` in a login that only an
+    organization's provider vouches for: its operator could give other people's accounts factors of theirs.
     """
+    _own(actor)
     return totp.begin(User.objects.get(pk=actor.user_id), label=label, now=now or timezone.now())
 
 
@@ -176,13 +189,14 @@ def disable(*, actor: Actor, password: str, code: str, now: datetime | None = No
 def codes(*, actor: Actor, regenerate: bool = False) -> Codes:
     """How many backup codes are left; ten new ones where there never were any, or where `regenerate` replaces all.
 
-    The caller has asked for a fresh login before it regenerates. Raises `MfaNotEnabled`.
+    The caller has asked for a fresh login before it regenerates. Raises `MfaNotEnabled`, or `OwnLoginRequired` as `begin` does.
     """
     if not factors.enrolled(actor.user_id):
         raise MfaNotEnabled
     rows = BackupCode.objects.filter(user_id=actor.user_id)
     made: list[str] = []
     if regenerate or not rows.exists():
+        _own(actor)
         with transaction.atomic():
             made = backup_codes.make(actor.user_id)
             _changed(actor.user_id, actor.organization_id, Factor.BACKUP_CODE, "codes_made")
@@ -205,6 +219,11 @@ def reset(*, user_id: UUID) -> int:
 
 
 # -- inside --------------------------------------------------------------------------------------------------------------
+
+
+def _own(actor: Actor) -> None:
+    if actor.session_id is not None:
+        vouching.require_own(actor)
 
 
 def _changed(user_id: UUID, organization_id: UUID | None, factor: Factor, change: str) -> None:

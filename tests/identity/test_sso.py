@@ -169,6 +169,7 @@ def test_its_word_ends_at_the_organizations_door(ann: Person, otto: Person, prov
     assert switched.status_code == 403, switched.content
     passkey = api.post("/api/v1/webauthn/register/begin", {})
     assert passkey.json()["error"]["code"] == "ERR_403_OWN_LOGIN_REQUIRED"
+    assert api.post("/api/v1/2fa/setup", {}).json()["error"]["code"] == "ERR_403_OWN_LOGIN_REQUIRED"
     assert Session.objects.filter(user=user).exclude(organization_id=ann.actor.organization_id).count() == 0
 
 

@@ -93,7 +93,7 @@ class TotpView(AuterityView):
         summary="Begin to set up an authenticator app",
         body=bodies.TotpBegin,
         answers={201: bodies.TotpSetup},
-        raises=[errors.MfaAlreadyEnabled, errors.FreshLoginRequired, *WRONG_PASSWORD],
+        raises=[errors.MfaAlreadyEnabled, errors.FreshLoginRequired, errors.OwnLoginRequired, *WRONG_PASSWORD],
     )
     def post(self, call: Call[bodies.TotpBegin]) -> Answer:
         """The secret is shown once. It counts once a code of it is confirmed within ten minutes; beginning again replaces it.

@@ -96,7 +96,7 @@ class EnrolView(OrchestratorView):
         summary="Begin to set up a second factor",
         answers={201: bodies.Enrolment},
         needs=PERSON,
-        raises=[errors.MfaAlreadyEnabled, errors.FreshLoginRequired],
+        raises=[errors.MfaAlreadyEnabled, errors.FreshLoginRequired, errors.OwnLoginRequired],
     )
     def post(self, call: Call[None]) -> Answer:
         """Within ten minutes of a login. Off until a code of it was verified, within ten minutes more."""

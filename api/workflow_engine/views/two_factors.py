@@ -33,6 +33,7 @@ class TwoFactorSetupView(WorkflowEngineView):
             errors.FreshLoginRequired,
             errors.WrongCredentials,
             errors.AccountLocked,
+            errors.OwnLoginRequired,
         ],
         says="Scan the code, then send the first code to /api/v1/2fa/verify.",
     )
@@ -124,7 +125,7 @@ class TwoFactorBackupCodesView(WorkflowEngineView):
         answers={200: bodies.TwoFactorBackupCodes},
         needs=PERSON,
         whole=True,
-        raises=[errors.MfaNotEnabled, errors.FreshLoginRequired, CsrfFailed],
+        raises=[errors.MfaNotEnabled, errors.FreshLoginRequired, errors.OwnLoginRequired, CsrfFailed],
     )
     def get(self, call: Call[None]) -> Answer:
         """How many are left. Where there never were any, or with `regenerate` and a fresh login, ten new ones, shown once."""
