@@ -38,6 +38,8 @@ def check_settings(**_: Any) -> list[CheckMessage]:
         egress.check_url(settings.GOOGLE["issuer"])
     except PortFailure as error:
         problems.append(Error(f"AUTERITY_GOOGLE_ISSUER: {error.message}", id="identity.E004"))
+    except ValueError:
+        pass  # AUTERITY_EGRESS_ALLOW cannot be read, which integrations.E001 tells.
     for each in settings.OAUTH_REDIRECT_URIS:
         parts = urlsplit(each)
         if not parts.scheme or parts.fragment or "*" in each:

@@ -24,6 +24,11 @@ class Route:
     def has_slot(self) -> bool:
         return "<" in self.path
 
+    @property
+    def takes_no_body(self) -> bool:
+        operation = getattr(getattr(self.view, self.method.lower()), "operation", None)
+        return operation is not None and operation.body is None
+
     def filled(self, identity: object) -> str:
         """The address with this id in every slot for one, and 1 in every slot for a number."""
         return re.sub(r"<uuid:\w+>", str(identity), re.sub(r"<int:\w+>", "1", self.path))

@@ -64,7 +64,7 @@ def everything() -> dict[str, list[dict[str, Any]]]:
 
 
 def test_every_id_of_another_organization_is_unknown_everywhere(otto: Person, belongings: list[str]) -> None:
-    slots = [each for each in routes() if each.has_slot]
+    slots = [each for each in routes() if each.has_slot and not each.view.public]
     assert len(slots) >= 20
     before = everything()
     tried = 0
@@ -86,9 +86,10 @@ def test_no_list_and_no_search_shows_another_organization(otto: Person, belongin
     for route in lists:
         for query in ("", f"?search={MARKER}", f"?category={MARKER}", f"?workflow_id={belongings[0]}&page_size=100"):
             answer = otto.api.get(f"{route.path}{query}")
-            assert answer.status_code == 200, (str(route), answer.content)
-            assert MARKER.encode() not in answer.content, (str(route), query)
-            assert not any(identity.encode() in answer.content for identity in belongings)
+            # 404: there is none of it yet. 503: Google is not set up here.
+            assert answer.status_code in (200, 404, 503), (str(route), answer.getvalue())
+            assert MARKER.encode() not in answer.getvalue(), (str(route), query)
+            assert not any(identity.encode() in answer.getvalue() for identity in belongings)
 
 
 def test_the_owner_sees_the_marker_at_the_same_addresses(ann: Person, belongings: list[str]) -> None:

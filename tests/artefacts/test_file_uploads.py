@@ -199,7 +199,8 @@ ELSEWHERE = [each for each in routes() if each.method in ("POST", "PUT", "PATCH"
 def test_a_file_is_taken_nowhere_else(ann: Person, settings: Any, route: Route) -> None:
     raw = file_body("x.csv", CSV, "text/csv")
     answer = ann.api.call(route.method, route.filled(ann.actor.user_id), raw=raw, media=MEDIA)
-    assert 400 <= answer.status_code < 500
+    assert 400 <= answer.status_code < 500 or route.takes_no_body
+    assert answer.status_code < 500
     assert nothing_is_kept(settings)
 
 

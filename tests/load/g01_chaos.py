@@ -23,7 +23,7 @@ from tests.load.processes import Process, processes, stopped_mid_step, worker_ki
 from tests.load.sent import Caller, Promised
 from tests.load.servers import OWN, stand_alone
 
-SLOTS = 16
+SLOTS = 8  # Six workers share two cores: more threads would only keep finished steps waiting to be recorded.
 BY_HTTP = 5  # every fifth execution is sent over HTTP
 UNSURE = 10  # every tenth has an effect that nobody can look up
 AHEAD = 80  # executions accepted and not ended at any time

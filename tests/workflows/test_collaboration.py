@@ -18,6 +18,7 @@ from workflows.changes import WorkflowChange
 from workflows.collaboration import Edit, Edited
 from workflows.errors import EditConflict, NothingToUndo, VersionNotFound
 from workflows.models import Workflow, WorkflowOperation, WorkflowVersion
+from workflows.sealing import reveal
 from workflows.shapes import read_definition, write_graph
 
 
@@ -186,7 +187,7 @@ def test_undo_brings_back_a_secret_with_its_node(actor: Actor) -> None:
     do(actor, workflow, "node_deleted", {"node_id": "hook"})
     collaboration.undo(actor=actor, workflow_id=workflow.id)
     stored = selectors.get_version(actor=actor, workflow=fresh(workflow)).definition
-    assert stored["nodes"][1]["config"] == {"secret": "s3cret"}
+    assert reveal(actor.organization_id, stored["nodes"][1]["config"]["secret"]) == "s3cret"
 
 
 def test_a_definition_stays_within_its_bounds(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,4 +220,7 @@ def test_a_secret_inside_a_map_is_masked_and_kept(actor: Actor) -> None:
     workflow = services.create_workflow(actor=actor, name="W", definition=stored, is_active=False, draft=True)
     masked = write_graph(stored)["nodes"][0]["config"]["workflow"]
     do(actor, workflow, "node_updated", {"node_id": "each", "changes": {"config": {"workflow": masked}}})
-    assert selectors.get_version(actor=actor, workflow=fresh(workflow)).definition["nodes"] == stored["nodes"]
+    kept = selectors.get_version(actor=actor, workflow=fresh(workflow)).definition["nodes"][0]["config"]["workflow"]
+    deep = kept["nodes"][1]["config"]["workflow"]["nodes"][0]
+    for each in (kept["nodes"][0], deep):
+        assert reveal(actor.organization_id, each["config"]["secret"]) == "s3cret"

@@ -14,6 +14,7 @@ from tests.executions.support import flow, person
 from workflows import cases, services, transfer
 from workflows.cases import CaseContent
 from workflows.models import Schedule, Workflow, WorkflowTestCase, WorkflowVersion
+from workflows.sealing import reveal
 from workflows.yaml_text import read_yaml
 
 from stored_definitions import definitions  # isort: skip
@@ -101,7 +102,7 @@ def test_filled_in_at_once_it_is_complete(actor: Actor) -> None:
     arrived, reading = transfer.import_workflow(actor=actor, document=sent | {"fill": fill})
     assert (arrived.is_active, arrived.published_version, reading.blanks) == (True, 1, [])
     stored = WorkflowVersion.unscoped.get(workflow=arrived).definition["nodes"]
-    assert stored[0]["config"]["secret"] == "new"
+    assert reveal(actor.organization_id, stored[0]["config"]["secret"]) == "new"
     assert stored[1]["config"]["headers"]["Authorization"] == "Bearer new"
     assert exported(actor, arrived)["fill_in"] == sent["fill_in"]
 

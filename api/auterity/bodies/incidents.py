@@ -11,9 +11,7 @@ from api.auterity.moments import Moment
 
 
 class IncidentChange(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"example": {"status": "investigating", "note": "I look into it."}}
-    )
+    model_config = ConfigDict(json_schema_extra={"example": {"status": "investigating", "note": "I look into it."}})
 
     status: Literal["open", "investigating", "contained", "resolved", "false_positive"] | None = None
     assigned_to: Annotated[UUID | None, Field(description="A member of the organization.")] = None

@@ -69,6 +69,8 @@ class TotpEnabled(BaseModel):
 
 
 class TotpDisable(BaseModel):
+    model_config = ConfigDict(json_schema_extra={"example": {"password": "correct horse battery", "code": "492039"}})
+
     password: str
     code: Code
 
