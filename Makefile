@@ -69,7 +69,7 @@ test: setup ## Run all tests but the load gates, embedded (SQLite, no services)
 	@$(BIN)/python -m pytest -n 2 -m "not load"
 
 # Where PostgreSQL and Redis behave otherwise than what is embedded; everything runs embedded.
-ON_SERVICES = accounts executions load notifications vault workflows
+ON_SERVICES = accounts audit executions identity load notifications privacy security vault workflows
 
 .PHONY: test-services
 test-services: setup ## Run what a database matters to, and the gates, on PostgreSQL and Redis, started when absent
