@@ -142,7 +142,8 @@ def refresh(*, token: str, access_seconds: int, refresh_only: bool = False, now:
         if spent:
             session.update(last_seen_at=now)
             return pair_of(standing, access_seconds, now=now, with_refresh=claims.kind is TokenKind.REFRESH)
-        if sessions.revoke(session, reason="a token was used twice to refresh", now=now):
+        reused = sessions.revoke(session, reason="a token was used twice to refresh", now=now) > 0
+        if reused:
             trail.record(
                 "auth.token.reused",
                 "refresh",
@@ -155,6 +156,8 @@ def refresh(*, token: str, access_seconds: int, refresh_only: bool = False, now:
                 resource_id=claims.session_id,
             )
             publish(TokenReused(claims.session_id, claims.user_id, standing.actor.organization_id))
+    if not reused:  # The login ended this very moment, by somebody else's doing.
+        raise TokenInvalid
     log.warning("refresh_token_reused", session_id=str(claims.session_id), user_id=str(claims.user_id))
     raise RefreshReused
 

@@ -116,7 +116,7 @@ class Socket:
 
     connection: ClientConnection
 
-    def receive(self, seconds: float = 10.0) -> dict[str, Any]:
+    def receive(self, seconds: float = 30.0) -> dict[str, Any]:
         frame: dict[str, Any] = orjson.loads(self.connection.recv(timeout=seconds))
         return frame
 
@@ -148,7 +148,7 @@ class Socket:
             found.append(self.receive())
         return found
 
-    def closed(self, seconds: float = 10.0) -> tuple[list[dict[str, Any]], int, str]:
+    def closed(self, seconds: float = 30.0) -> tuple[list[dict[str, Any]], int, str]:
         """What still comes, and the code and reason of the server's close."""
         found: list[dict[str, Any]] = []
         until = time.monotonic() + seconds

@@ -110,10 +110,11 @@ def redis_dump(url: str) -> bytes:
 
 @contextmanager
 def everything_logged() -> Iterator[io.StringIO]:
-    """All that is said to any logger, at every level, with tracebacks."""
+    """All that is said to any logger, at every level, with tracebacks; but for the library that the clients here speak with."""
     out = io.StringIO()
     handler = logging.StreamHandler(out)
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
+    handler.addFilter(lambda record: not record.name.startswith("websockets.client"))
     root = logging.getLogger()
     level = root.level
     root.addHandler(handler)
