@@ -73,11 +73,14 @@ class LiveBus:
 
     async def watch(self, topic: str, watcher: Watcher) -> None:
         """Call `watcher` with every later fact of the topic, on the event loop this is awaited on."""
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # Another server in this process: a subscription belongs to the loop it was made on.
+            self._loop, self._pubsub, self._reader = loop, None, None
         first = not self._watchers[topic]
         self._watchers[topic].add(watcher)
-        if settings.REDIS_URL and first:
-            self._adrift |= not await self._subscribe(topic)
+        if settings.REDIS_URL and (first or self._pubsub is None):
+            topics = [topic] if self._pubsub is not None else list(self._watchers)
+            self._adrift |= not await self._subscribe(*topics)
             if self._reader is None or self._reader.done():
                 self._reader = asyncio.create_task(self._read())
 
@@ -153,13 +156,14 @@ class LiveBus:
         return True
 
     async def _read(self) -> None:
-        while self._watchers:
+        pubsub = self._pubsub
+        while self._watchers and self._pubsub is pubsub:
             try:
                 if self._adrift:
                     await asyncio.sleep(1.0)
                     self._adrift = bool(self._watchers) and not await self._subscribe(*self._watchers)
                     continue
-                message = await self._pubsub.get_message(timeout=5.0)
+                message = await pubsub.get_message(timeout=5.0)
                 if message is not None:
                     topic = message["channel"].decode().removeprefix(_PREFIX)
                     for fact in orjson.loads(message["data"]):
