@@ -43,6 +43,8 @@ OPEN = HEALTH | {
     "POST /api/auth/forgot-password",
     "POST /api/auth/sso/callback",
     "POST /api/auth/login",
+    "POST /api/auth/mfa",
+    "POST /api/auth/mfa/send-code",
     "POST /api/auth/refresh",
     "POST /api/auth/register",
     "POST /api/auth/reset-password",
