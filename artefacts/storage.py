@@ -12,7 +12,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from django.conf import settings
 from django.core.exceptions import SuspiciousFileOperation
@@ -26,12 +26,6 @@ CHUNK_BYTES = 256 * 1024
 DELETED_AT_ONCE = 64  # chunks a statement deletes: 16 MiB
 
 _NAME = re.compile(r"[0-9a-f]{32}")
-
-
-class Sweepable(Protocol):
-    """A storage that can say what nobody refers to."""
-
-    def orphans(self, *, before: dt.datetime, limit: int) -> list[str]: ...
 
 
 def storage() -> Storage:

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from audit.errors import AuditEventNotFound
 from audit.models import AuditChain, AuditEvent
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.models import first_id_of
@@ -77,15 +76,6 @@ def search(*, actor: Actor, wanted: Wanted, cursor: UUID | None = None, limit: i
     limit = max(1, min(limit, MOST_A_PAGE))
     events = list(rows[: limit + 1])
     return Found(events[:limit], events[limit - 1].id if len(events) > limit else None)
-
-
-def get_event(*, actor: Actor, event_id: UUID) -> AuditEvent:
-    """Raises `AuditEventNotFound`, also for another organization's. Needs audit:read."""
-    require(actor, Permission.AUDIT_READ)
-    found: AuditEvent | None = AuditEvent.objects.of(actor).filter(pk=event_id).first()
-    if found is None:
-        raise AuditEventNotFound
-    return found
 
 
 def events_of(organization_id: UUID, wanted: Wanted) -> QuerySet[AuditEvent]:

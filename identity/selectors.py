@@ -22,10 +22,6 @@ def passkeys(actor: Actor) -> list[Passkey]:
     return list(Passkey.objects.filter(user_id=actor.user_id).order_by("id"))
 
 
-def passkey_count(user_id: UUID) -> int:
-    return Passkey.objects.filter(user_id=user_id).count()
-
-
 def can_answer(user_id: UUID) -> bool:
     """Whether somebody can prove themselves by a passkey."""
     return Passkey.objects.filter(user_id=user_id, suspended_at=None).exists()

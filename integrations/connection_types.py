@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
@@ -13,14 +13,6 @@ from auterity.kernel.errors import FieldProblem, InvalidInput
 MASK = "********"
 
 _Class = TypeVar("_Class", bound=type)
-
-
-class Checkable(Protocol):
-    """What every connection can do besides its port: say whether it works, changing and costing nothing."""
-
-    def check(self, *, timeout: float) -> str:
-        """One sentence on what answered. Raises a `PortFailure`."""
-        ...
 
 
 class Settings(BaseModel):
