@@ -98,8 +98,8 @@ clients: $(CONTRACT) ## Generate the Python and TypeScript clients into build/cl
 	@.venv-contract/bin/python scripts/clients.py
 
 .PHONY: fuzz
-fuzz: setup contract ## Schemathesis over the served API, the long form (FUZZ=200 cases an operation)
-	@AUTERITY_FUZZ=$(or $(FUZZ),200) $(BIN)/python -m pytest tests/contract/test_schema.py --timeout 7200 -s
+fuzz: setup contract ## Schemathesis over all dialects in three roles, the long form (FUZZ=100 cases an operation)
+	@AUTERITY_FUZZ=$(or $(FUZZ),100) $(BIN)/python -m pytest tests/contract/test_schema.py --timeout 7200 -s
 
 .PHONY: audit
 audit: | $(UV) ## Known vulnerabilities among everything that is pinned (needs the network)

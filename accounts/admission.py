@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from accounts import attempts, mfa_tokens, policies, risk, sessions
+from accounts import attempts, mfa_tokens, policies, risk, sessions, vouching
 from accounts import factors as known
 from accounts.clients import Client
 from accounts.credentials import LoginOutcome
@@ -95,6 +95,7 @@ def let_in(
     ]
     judged = found.as_json() if found is not None else None
     with transaction.atomic():
+        vouching.ask_of_client(membership.user_id, client)
         standing = sessions.start(
             membership,
             client=client,

@@ -64,6 +64,19 @@ class RefreshReused(TokenInvalid):
     sentence = "This token was used before. The login it belongs to has been ended."
 
 
+class RegistrationClosed(DomainError):
+    kind = Kind.FORBIDDEN
+    slug = "registration_closed"
+    sentence = "New accounts cannot be made this way. Ask an administrator to invite you."
+
+
+class NativeRefreshOnly(TokenInvalid):
+    """The login belongs to a native installation or to a device, which renew theirs at a door of their own."""
+
+    slug = "native_refresh_only"
+    sentence = "This login is renewed by its own app alone."
+
+
 class UsernameTaken(DomainError):
     kind = Kind.CONFLICT
     slug = "username_taken"
@@ -368,3 +381,7 @@ class TierTooLow(DomainError):
     kind = Kind.FORBIDDEN
     slug = "tier_too_low"
     sentence = "This needs a higher security tier."
+
+
+# What `accounts.tiers.require_action` says to somebody who has the permission.
+NOT_AS_YOU_ARE = (FreshLoginRequired, TierTooLow)

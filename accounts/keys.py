@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from accounts import logins, members, rights
+from accounts import members, rights, tiers
 from accounts.errors import (
     ApiKeyNotFound,
     ApiKeysForbidden,
@@ -89,13 +89,13 @@ def make(*, actor: Actor, content: KeyContent, service_account_id: UUID | None =
     """A key in the actor's own name, or with organization:manage in that of a service account.
 
     Its scopes are permissions that the actor holds, and the actor proved themselves in the last ten minutes: a key outlives
-    the login that made it. Raises `PermissionDenied` (also for a caller who came by a key), `FreshLoginRequired`,
+    the login that made it. Raises `PermissionDenied` (also for a caller who came by a key), `FreshLoginRequired`, `TierTooLow`,
     `InvalidInput`, `ApiKeysForbidden`, `ServiceAccountNotFound` or `TooManyApiKeys`.
     """
     require_person(actor)
     if service_account_id is not None:
         require(actor, Permission.ORGANIZATION_MANAGE)
-    logins.require_fresh(actor)
+    tiers.require_action(actor, "manage_api_keys")
     name, scopes, networks = _checked(actor, content)
     secret = PREFIX + secrets.token_urlsafe(32)
     now = timezone.now()
@@ -133,8 +133,12 @@ def make(*, actor: Actor, content: KeyContent, service_account_id: UUID | None =
 
 
 def revoke(*, actor: Actor, key_id: UUID) -> None:
-    """End a key at once, everywhere; one that is revoked already stays so. Raises `ApiKeyNotFound`."""
+    """End a key at once, everywhere; one that is revoked already stays so.
+
+    Raises `ApiKeyNotFound`, `FreshLoginRequired` or `TierTooLow`.
+    """
     require_person(actor)
+    tiers.require_action(actor, "manage_api_keys")
     with transaction.atomic():
         found = get(actor, key_id)
         if end(ApiKey.objects.of(actor).filter(pk=found.pk), reason="revoked", now=timezone.now()):
@@ -164,9 +168,10 @@ def policy(actor: Actor) -> KeyPolicy:
 
 def set_policy(*, actor: Actor, policy: KeyPolicy) -> KeyPolicy:
     """Forbid API keys, or allow them, and say how long new ones may last. Forbidden keys open nothing from now on; they open
-    it again once they are allowed. Raises `PermissionDenied` or `InvalidInput`."""
+    it again once they are allowed. Raises `PermissionDenied`, `FreshLoginRequired`, `TierTooLow` or `InvalidInput`."""
     require(actor, Permission.ORGANIZATION_MANAGE)
     require_person(actor)
+    tiers.require_action(actor, "manage_api_keys")
     if policy.longest_days is not None and not 1 <= policy.longest_days <= LONGEST_DAYS:
         raise InvalidInput.of("longest_days", f"From 1 to {LONGEST_DAYS}.")
     with transaction.atomic():

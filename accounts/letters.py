@@ -29,15 +29,16 @@ def owe_invitation(invitation: Invitation) -> None:
     )
 
 
-def owe_proof(kind: LetterKind, email: str) -> None:
-    """Owe an address a link of this kind, unless it got one within the last minute or one is on its way.
+def owe_proof(kind: LetterKind, email: str, *, onward: str = "") -> None:
+    """Owe an address a link (or a word) that anybody can ask for, unless it got one within the last minute or one is on its way.
 
+    `onward` is the path at which one goes on when the link has done its work.
     Nothing here depends on whether the address has an account; that is looked at when the mail is made.
     """
     now = timezone.now()
     lately = Letter.objects.filter(kind=kind, recipient=email, created_at__gt=now - PAUSE)
     if not lately.exists() and not Letter.objects.filter(kind=kind, recipient=email, due_at__isnull=False).exists():
-        Letter.objects.create(kind=kind, recipient=email, due_at=now)
+        Letter.objects.create(kind=kind, recipient=email, due_at=now, onward=onward)
 
 
 def owe_notice(kind: LetterKind, email: str) -> None:
@@ -125,6 +126,14 @@ _NOTICES: Final = {
         "A passkey was added to your Auterity account",
         "A passkey was added to your Auterity account. It signs in from now on.",
     ),
+    LetterKind.DEVICE_ADDED: (
+        "A device was registered for your Auterity account",
+        "A device was registered for your Auterity account. It can sign in by a key of its own from now on.",
+    ),
+    LetterKind.REGISTRATION_TRIED: (
+        "You have an Auterity account already",
+        "Somebody tried to make an Auterity account with your address, which has one already. Nothing was changed.",
+    ),
     LetterKind.PASSWORD_CHANGED: ("Your password was changed", "The password of your Auterity account was changed."),
     LetterKind.MFA_ENABLED: (
         "A second factor was set up",
@@ -141,6 +150,10 @@ def _notice(letter: Letter) -> Mail:
     subject, said = _NOTICES[LetterKind(letter.kind)]
     when = f"This was on {letter.created_at:%d %B %Y at %H:%M} UTC."
     otherwise = "If it was not you, choose a new password by a mailed link at once, and tell your administrator."
+    if letter.kind == LetterKind.REGISTRATION_TRIED:
+        otherwise = (
+            "If it was you, log in instead, or choose a new password by a mailed link. Otherwise ignore this mail."
+        )
     text = f"Hello,\n\n{said} {when}\n\n{otherwise}\n"
     html = format_html("<p>Hello,</p>\n<p>{} {}</p>\n<p>{}</p>\n", said, when, otherwise)
     return Mail(key=f"letter/{letter.pk}", to=[letter.recipient], subject=subject, text=text, html=html)
@@ -159,7 +172,7 @@ def _proof(letter: Letter) -> Mail | None:
         said="Somebody, probably you, asked to choose a new password for your account. This is where you do it:"
         if reset
         else "Please confirm that this address is yours:",
-        link=links.proof_link(letter.kind, letter.pk),
+        link=links.proof_link(letter.kind, letter.pk, letter.onward),
         until=made.expires_at,
         otherwise="If it was not you, ignore this mail: nothing changes.",
     )

@@ -6,6 +6,7 @@ import base64
 import datetime as dt
 import hashlib
 import hmac
+from urllib.parse import quote
 from uuid import UUID
 
 from django.conf import settings
@@ -34,9 +35,16 @@ def proof_token(letter_id: UUID) -> str:
     return _token("mailbox proofs", str(letter_id))
 
 
-def proof_link(purpose: str, letter_id: UUID) -> str:
-    """The address in the mail: `/password-reset/{token}` or `/email-verification/{token}`."""
-    return f"{settings.PUBLIC_URL}/{purpose.replace('_', '-')}/{proof_token(letter_id)}"
+def proof_link(purpose: str, letter_id: UUID, onward: str = "") -> str:
+    """The address in the mail: `/password-reset/{token}` or `/email-verification/{token}`, and where one goes on from there."""
+    link = f"{settings.PUBLIC_URL}/{purpose.replace('_', '-')}/{proof_token(letter_id)}"
+    return f"{link}?next={quote(onward, safe='/')}" if onward else link
+
+
+def is_of_this_server(path: str) -> bool:
+    """Whether no browser takes the path for another server's: it begins with one slash, and holds nothing that browsers take
+    for a slash (`\\`) or pass over (tabs, line ends)."""
+    return path.startswith("/") and not path.startswith("//") and "\\" not in path and path.isprintable()
 
 
 def mail_code(letter_id: UUID) -> str:

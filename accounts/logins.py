@@ -5,7 +5,7 @@ A login that still owes its second factor raises `MfaRequired`; the token in it 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -93,15 +93,19 @@ def by_password(
     backup_code: str = "",
     judged: bool = False,
     organization_id: UUID | None = None,
+    once_known: Callable[[User], None] | None = None,
     now: datetime | None = None,
 ) -> TokenPair:
     """Log in (000 and 001, Login). An unknown address costs one password hash, and is locked, as a known one.
 
     Raises `WrongCredentials` for every cause but `AccountLocked`; after the right password `MfaInvalid`, `MfaAttempts` and
-    whatever `open_login` raises. A code of a kind that the account does not have is not looked at.
+    whatever `open_login` raises. A code of a kind that the account does not have is not looked at. `once_known` is asked after
+    the right password, and refuses by raising.
     """
     now = now or timezone.now()
     user = secret_words.verified(email, password, client=client, now=now)
+    if once_known is not None:
+        once_known(user)
     given = {Factor.PASSWORD}
     own = known.methods(user.pk) if totp_code or backup_code else []
     for factor, code in ((Factor.TOTP, totp_code), (Factor.BACKUP_CODE, backup_code)):
@@ -239,6 +243,7 @@ def switch_organization(
     rules = policies.of(organization_id)
     networks.check(rules.allowed_networks, client.address)
     given = [Factor(each) for each in session.factors]
+    client = _same_machine(session, client)
     vouching.ask(membership, given, actor.organization_id)
     admission.ask(membership.user, membership, rules, None, client=client, factors=given, judged=False, now=now)
     return admission.let_in(
@@ -251,6 +256,7 @@ def reopen(session: Session, *, client: Client, now: datetime) -> TokenPair:
     membership = sessions.membership_of(User.objects.get(pk=session.user_id), session.organization_id)
     rules = policies.of(session.organization_id)
     given = [Factor(each) for each in session.factors]
+    client = _same_machine(session, client)
     return admission.let_in(
         membership, rules, client=client, factors=given, until=None, fresh_at=now, found=None, now=now
     )
@@ -289,6 +295,17 @@ def _chosen(user: User, method: str) -> Factor:
     if method not in BY_CODE or method not in own:
         raise MfaMethodUnavailable(methods=[*own])
     return Factor(method)
+
+
+def _same_machine(session: Session, client: Client) -> Client:
+    """A login that another one leads to belongs to the same installation and device, and ends with them."""
+    return replace(
+        client,
+        client_id=session.client_id,
+        device_id=session.device_id,
+        device_name=client.device_name or session.device_name,
+        remember=client.remember or session.client_id is not None,
+    )
 
 
 def _both(begun: Client, finished: Client) -> Client:

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import inputs, quotas, rights, services, sessions
+from accounts import inputs, quotas, rights, services, sessions, tiers
 from accounts.errors import LastAdmin, MemberNotFound
 from accounts.events import RightsChanged
 from accounts.limits import Counter
@@ -76,9 +76,19 @@ def member_update(
     """Give a member of the actor's organization another role, or switch the membership off or on; None leaves as it is.
 
     A change ends every login that the member has in this organization, at once: the new rights count from the next one.
-    Raises `PermissionDenied` (also for more than the actor holds, and about a member who holds more), `MemberNotFound`,
-    `RoleNotFound`, `LastAdmin` or `QuotaExceeded`.
+    Raises `PermissionDenied` (also for more than the actor holds, and about a member who holds more), `TierTooLow`,
+    `MemberNotFound`, `RoleNotFound`, `LastAdmin` or `QuotaExceeded`.
     """
+    tiers.require_action(actor, "manage_users")
+    return membership_update(
+        actor=actor, user_id=user_id, role=role, custom_role_id=custom_role_id, is_active=is_active
+    )
+
+
+def membership_update(
+    *, actor: Actor, user_id: UUID, role: Role | None, custom_role_id: UUID | None, is_active: bool | None
+) -> Membership:
+    """The same without asking for a tier: a service account is a member, and no user."""
     require(actor, Permission.ORGANIZATION_MANAGE)
     with transaction.atomic():
         member = _member_under_lock(actor, user_id)
@@ -108,9 +118,10 @@ def member_update(
 def member_remove(*, actor: Actor, user_id: UUID) -> None:
     """Take somebody out of the actor's organization; the account itself stays, with whatever else it belongs to.
 
-    Ends the person's logins in this organization at once. Raises `PermissionDenied`, `MemberNotFound` or `LastAdmin`.
+    Ends the person's logins in this organization at once. Raises `PermissionDenied`, `TierTooLow`, `MemberNotFound` or
+    `LastAdmin`.
     """
-    require(actor, Permission.ORGANIZATION_MANAGE)
+    tiers.require_action(actor, "manage_users")
     with transaction.atomic():
         member = _member_under_lock(actor, user_id)
         _keep_an_admin(actor, user_id)

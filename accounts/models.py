@@ -251,6 +251,8 @@ class LetterKind(models.TextChoices):
     MFA_ENABLED = "mfa_enabled"
     MFA_DISABLED = "mfa_disabled"
     PASSKEY_ADDED = "passkey_added"
+    DEVICE_ADDED = "device_added"
+    REGISTRATION_TRIED = "registration_tried"
 
 
 class Letter(Timestamped):
@@ -266,6 +268,8 @@ class Letter(Timestamped):
     attempts = models.PositiveSmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True, blank=True)
     problem = models.CharField(max_length=500, blank=True, default="")
+    # The database's own default lets a server that does not know the column yet go on during an upgrade.
+    onward = models.CharField(max_length=300, blank=True, default="", db_default="")
 
     class Meta:
         db_table = "letters"

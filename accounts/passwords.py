@@ -10,7 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import inputs, letters, logins, password_rules, proofs, secret_words, sessions
+from accounts import inputs, letters, links, logins, password_rules, proofs, secret_words, sessions, tiers
 from accounts.clients import Client
 from accounts.errors import WrongCredentials
 from accounts.events import PasswordChanged
@@ -18,7 +18,10 @@ from accounts.models import LetterKind, Membership, PasswordRecord, Session, Use
 from accounts.pairs import TokenPair
 from audit import trail
 from auterity.kernel.access import Actor
+from auterity.kernel.errors import InvalidInput
 from auterity.kernel.events import publish
+
+MOST_ONWARD = 300  # characters of a path to go on at
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +63,9 @@ def replace(
     """Another password, proved by the present one. Every login of the person ends at once, also the one at hand; a new one is
     opened in the same organization. With `end_others` False only the one at hand is replaced.
 
-    Raises `WrongCredentials`, `AccountLocked` or `InvalidInput`.
+    Raises `WrongCredentials`, `AccountLocked`, `TierTooLow` or `InvalidInput`.
     """
+    tiers.require_action(actor, "change_password")
     session = logins.session_of(actor)
     user, now = User.objects.get(pk=actor.user_id), timezone.now()
     secret_words.confirm(user, current_password, now=now, message="This is not your present password.")
@@ -84,8 +88,10 @@ def change_here(
 ) -> tuple[datetime, int]:
     """Another password, proved by the present one, in a login that goes on with its tokens; the person's others end.
 
-    Returns when, and how many logins ended. Raises `WrongCredentials`, `AccountLocked`, `PasswordWeak` or `PasswordReused`.
+    Returns when, and how many logins ended. Raises `WrongCredentials`, `AccountLocked`, `TierTooLow`, `PasswordWeak` or
+    `PasswordReused`.
     """
+    tiers.require_action(actor, "change_password")
     session = logins.session_of(actor)
     user, now = User.objects.get(pk=actor.user_id), timezone.now()
     secret_words.confirm(user, current_password, now=now, message="This is not your present password.")
@@ -100,12 +106,15 @@ def change_here(
     return now, ended
 
 
-def forgot(*, email: str) -> None:
+def forgot(*, email: str, onward: str = "") -> None:
     """Have a link mailed, by which another password can be chosen within an hour, if the address has an account.
 
-    Does the same whether it has one or not. Raises `InvalidInput` for what is no address.
+    `onward` is the path of this server at which one goes on then. Does the same whether the address has an account or not.
+    Raises `InvalidInput` for what is no address, and for a path that leads elsewhere.
     """
-    letters.owe_proof(LetterKind.PASSWORD_RESET, inputs.email(email))
+    if onward and not (links.is_of_this_server(onward) and len(onward) <= MOST_ONWARD):
+        raise InvalidInput.of("redirect_path", "This is no path of this server.", "format")
+    letters.owe_proof(LetterKind.PASSWORD_RESET, inputs.email(email), onward=onward)
 
 
 def reset(*, token: str, password: str) -> Reset:

@@ -1,6 +1,7 @@
-"""What an organization may demand of its people: every key, what it means, what it is by default, and who changes it.
+"""What an organization may demand of its people: every key, what it means, and what it is by default.
 
-The code that enforces a policy reads it here, by `of`; the same keys are what clients are shown.
+The code that enforces a policy reads it here, by `of`; the same keys are what clients are shown. `accounts.policy_changes` is how
+they are changed.
 """
 
 from __future__ import annotations
@@ -13,16 +14,9 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.utils import timezone
-
-from accounts import networks, sessions
-from accounts.events import PoliciesChanged
-from accounts.models import Membership, OrganizationPolicies, Session
-from audit import trail
-from auterity.kernel.access import Actor, Permission, Role, require
-from auterity.kernel.errors import FieldProblem, InvalidInput
-from auterity.kernel.events import publish
+from accounts import networks
+from accounts.models import Membership, OrganizationPolicies
+from auterity.kernel.access import Role
 
 MOST_ENTRIES = 200
 
@@ -206,7 +200,7 @@ class Shown:
 def of(organization_id: UUID) -> Rules:
     """The policies in force. One query."""
     row = OrganizationPolicies.objects.of(organization_id).first()
-    return DEFAULT if row is None else _rules(row.chosen)
+    return DEFAULT if row is None else stored(row.chosen)
 
 
 def for_person(user_id: UUID) -> Rules:
@@ -232,8 +226,8 @@ def shown(organization_id: UUID) -> list[Shown]:
             about.metadata["category"],
             about.metadata["title"],
             about.metadata["meaning"],
-            _plain(getattr(rules, name)),
-            _plain(about.default),
+            plain(getattr(rules, name)),
+            plain(about.default),
         )
         for name, about in KEYS.items()
     ]
@@ -243,51 +237,6 @@ def version(organization_id: UUID) -> tuple[int, Any]:
     """How often they were changed, and when last (None for never)."""
     row = OrganizationPolicies.objects.of(organization_id).first()
     return (0, None) if row is None else (row.version, row.updated_at)
-
-
-def change(*, actor: Actor, changes: Mapping[str, Any], address: str = "") -> list[Shown]:
-    """Set some; None puts one back to its default. Needs organization:manage. Returns all.
-
-    Bites at once: logins that a stricter policy would not have let in end, but for the actor's own. Raises `InvalidInput`
-    naming every wrong key, also for networks that would shut out the actor, who comes from `address`.
-    """
-    require(actor, Permission.ORGANIZATION_MANAGE)
-    checked = _checked(changes)
-    now = timezone.now()
-    with transaction.atomic():
-        row, _ = OrganizationPolicies.unscoped.select_for_update().get_or_create(organization_id=actor.organization_id)
-        before = _rules(row.chosen)
-        row.chosen = {name: _plain(value) for name, value in {**row.chosen, **checked}.items() if value is not None}
-        after = _rules(row.chosen)
-        if after.risk_block <= after.risk_challenge:
-            raise InvalidInput.of("risk_block", "This must be above risk_challenge.")
-        if address and not allows(after, address):
-            raise InvalidInput.of("allowed_networks", f"You come from {address}: this would shut you out.")
-        changed = {
-            name: [_plain(getattr(before, name)), _plain(getattr(after, name))]
-            for name in KEYS
-            if getattr(before, name) != getattr(after, name)
-        }
-        if changed:
-            row.version += 1
-            row.updated_by_id = actor.user_id
-            row.save()
-            _end_what_is_not_allowed(actor, before, after, now=now)
-            trail.record(
-                "policy.changed",
-                "change",
-                organization_id=actor.organization_id,
-                actor=actor,
-                severity="high",
-                resource_type="policies",
-                resource_id=row.version,
-                details={
-                    "changes": [{"policy": name, "before": old, "after": new} for name, (old, new) in changed.items()]
-                },
-                address=address,
-            )
-            publish(PoliciesChanged(actor.organization_id, actor.user_id, changed))
-    return shown(actor.organization_id)
 
 
 def wants_second_factor(rules: Rules, role: Role) -> bool:
@@ -300,52 +249,14 @@ def allows(rules: Rules, address: str) -> bool:
     return not rules.allowed_networks or networks.within(address, rules.allowed_networks)
 
 
-# -- inside ------------------------------------------------------------------------------------------------------------
-
-
-def _checked(changes: Mapping[str, Any]) -> dict[str, Any]:
-    checked: dict[str, Any] = {}
-    problems: list[FieldProblem] = []
-    for name, value in changes.items():
-        if name not in KEYS:
-            problems.append(FieldProblem(name, "There is no such policy."))
-            continue
-        try:
-            checked[name] = None if value is None else KEYS[name].metadata["check"](value)
-        except ValueError as error:
-            problems.append(FieldProblem(name, str(error)))
-    if problems:
-        raise InvalidInput(problems)
-    return checked
-
-
-def _rules(chosen: Mapping[str, Any]) -> Rules:
+def stored(chosen: Mapping[str, Any]) -> Rules:
+    """The rules of a row: what it does not name, and what there is no more, is the default."""
     given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in chosen.items() if name in KEYS
     }
     return Rules(**given)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A value as JSON has it."""
     return list(value) if isinstance(value, tuple) else value
-
-
-def _end_what_is_not_allowed(actor: Actor, before: Rules, after: Rules, *, now: Any) -> None:
-    """Logins from networks that are no longer allowed, and those of one factor where two are wanted now."""
-    stricter = {
-        Role(role) for role in Role if wants_second_factor(after, role) and not wants_second_factor(before, role)
-    }
-    if after.allowed_networks == before.allowed_networks and not stricter:
-        return
-    alive = Session.objects.filter(organization_id=actor.organization_id, revoked_at=None, expires_at__gt=now)
-    roles = dict(Membership.objects.filter(organization_id=actor.organization_id).values_list("user_id", "role"))
-    ending = [
-        each.pk
-        for each in alive.only("id", "user_id", "address", "factors")
-        if each.pk != actor.session_id and _is_shut_out(each, after, one_factor=roles.get(each.user_id) not in stricter)
-    ]
-    sessions.revoke(Session.objects.filter(pk__in=ending), reason="the organization's policy changed", now=now)
-
-
-def _is_shut_out(session: Session, rules: Rules, *, one_factor: bool) -> bool:
-    return not allows(rules, session.address) or not (one_factor or sessions.of_two_factors(session))

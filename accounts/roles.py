@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet
 
-from accounts import members, rights
+from accounts import members, rights, tiers
 from accounts.errors import RoleInUse, RoleNotFound, RoleTaken, TooManyRoles
 from accounts.events import RightsChanged
 from accounts.grants import ROLE_NAME_LENGTH, CustomRole
@@ -73,9 +73,10 @@ def create(*, actor: Actor, content: RoleContent) -> CustomRole:
 def update(*, actor: Actor, role_id: UUID, content: RoleContent) -> CustomRole:
     """Whoever has the role has the new permissions with their next request; their open sockets look again at once.
 
-    The actor must hold what the role grants now as well as what it is to grant. Raises as `create`, and `RoleNotFound`.
+    The actor must hold what the role grants now as well as what it is to grant. Raises as `create`, `TierTooLow` and
+    `RoleNotFound`.
     """
-    require(actor, Permission.ORGANIZATION_MANAGE)
+    tiers.require_action(actor, "manage_users")
     checked = _checked(actor, content)
     with transaction.atomic():
         found = _locked(actor, role_id, checked.permissions)

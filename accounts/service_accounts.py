@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import inputs, keys, members, rights
+from accounts import inputs, keys, members, rights, tiers
 from accounts.errors import ServiceAccountNotFound, TooManyServiceAccounts
 from accounts.events import RightsChanged
 from accounts.models import ApiKey, Membership, User
@@ -38,10 +38,11 @@ def get(actor: Actor, account_id: UUID) -> Membership:
 
 
 def create(*, actor: Actor, name: str, role: Role = Role.MEMBER, custom_role_id: UUID | None = None) -> Membership:
-    """Raises `PermissionDenied` (also for more than the actor holds), `InvalidInput`, `RoleNotFound`, or
-    `TooManyServiceAccounts`."""
+    """Raises `PermissionDenied` (also for more than the actor holds), `FreshLoginRequired`, `TierTooLow`, `InvalidInput`,
+    `RoleNotFound`, or `TooManyServiceAccounts`."""
     require(actor, Permission.ORGANIZATION_MANAGE)
     require_person(actor)
+    tiers.require_action(actor, "manage_api_keys")
     rights.chosen(actor, role, custom_role_id)
     name = inputs.organization_name(name)[:150]
     unusable = make_password(None)
@@ -71,20 +72,25 @@ def change(
     is_active: bool | None = None,
 ) -> Membership:
     """Another role, or off or on; what its keys open follows at once. Raises as `members.member_update`, and
-    `ServiceAccountNotFound`."""
+    `FreshLoginRequired` or `ServiceAccountNotFound`."""
     require(actor, Permission.ORGANIZATION_MANAGE)
     require_person(actor)
+    tiers.require_action(actor, "manage_api_keys")
     get(actor, account_id)
-    members.member_update(
+    members.membership_update(
         actor=actor, user_id=account_id, role=role, custom_role_id=custom_role_id, is_active=is_active
     )
     return get(actor, account_id)
 
 
 def remove(*, actor: Actor, account_id: UUID) -> None:
-    """End the account and its keys for good; what it did stays under its name. Raises `ServiceAccountNotFound`."""
+    """End the account and its keys for good; what it did stays under its name.
+
+    Raises `ServiceAccountNotFound`, `FreshLoginRequired` or `TierTooLow`.
+    """
     require(actor, Permission.ORGANIZATION_MANAGE)
     require_person(actor)
+    tiers.require_action(actor, "manage_api_keys")
     now = timezone.now()
     with transaction.atomic():
         members.own_rights_under_lock(actor, Permission.ORGANIZATION_MANAGE)

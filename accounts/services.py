@@ -11,14 +11,24 @@ import structlog
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts import inputs, letters, logins, sessions, tokens
+from accounts import inputs, letters, logins, native_logins, sessions, tokens
 from accounts.clients import Client
-from accounts.errors import EmailTaken, NotAuthenticated, RefreshReused, TokenExpired, TokenInvalid, UsernameTaken
+from accounts.errors import (
+    EmailTaken,
+    NotAuthenticated,
+    RefreshReused,
+    RegistrationClosed,
+    TokenExpired,
+    TokenInvalid,
+    UsernameTaken,
+)
 from accounts.events import TokenReused
 from accounts.models import LetterKind, Membership, Organization, RefreshToken, Session, User
+from accounts.native_logins import NativeLogin
 from accounts.pairs import TokenPair, pair_of
 from accounts.tokens import TokenKind
 from audit import trail
@@ -60,8 +70,11 @@ def register(
     """Create an account and its organization, a personal one when no company is named (000 and 001, Register).
 
     `username` is a second name to log in with (004). `one_name`: a client knows of one name only, and there is no last one.
-    Raises `InvalidInput` with every wrong field, `EmailTaken` or `UsernameTaken`.
+    Raises `RegistrationClosed` where people come by invitation only, `InvalidInput` with every wrong field, `EmailTaken` or
+    `UsernameTaken`.
     """
+    if not settings.REGISTRATION:
+        raise RegistrationClosed
     person = inputs.person(
         email=email,
         password=password,
@@ -124,12 +137,22 @@ def login(
     return logins.by_password(email=email, password=password, client=client, now=now)
 
 
-def refresh(*, token: str, access_seconds: int, refresh_only: bool = False, now: datetime | None = None) -> TokenPair:
+def refresh(
+    *,
+    token: str,
+    access_seconds: int,
+    refresh_only: bool = False,
+    native: NativeLogin | None = None,
+    now: datetime | None = None,
+) -> TokenPair:
     """Exchange a refresh token, once, for a new pair; or a still valid access token, once, for a new access token.
 
     The second is what 001, "Token Refresh", sends; that token stays good for requests until its own `exp`. Using either
     a second time ends the session, with everything that came from it. `refresh_only` takes no access token.
-    Raises `TokenExpired`, `RefreshReused`, or `TokenInvalid` for any other reason.
+
+    The login of a native installation or of a device takes a refresh token and its `native`, and no other login does; a token
+    that is used twice there ends every login of the installation.
+    Raises `TokenExpired`, `RefreshReused`, `NativeRefreshOnly`, or `TokenInvalid` for any other reason.
     """
     now = now or timezone.now()
     kinds = (TokenKind.REFRESH,) if refresh_only else (TokenKind.REFRESH, TokenKind.ACCESS)
@@ -137,12 +160,15 @@ def refresh(*, token: str, access_seconds: int, refresh_only: bool = False, now:
     # Durable: the end of a session must not be rolled back by the error that tells of it.
     with transaction.atomic(durable=True):
         standing = tokens.standing(claims, now=now)
+        native_logins.check(standing, native)
         spent = sessions.spend(claims, now=now)
-        session = Session.objects.filter(pk=claims.session_id)
         if spent:
-            session.update(last_seen_at=now)
+            Session.objects.filter(pk=claims.session_id).update(last_seen_at=now)
             return pair_of(standing, access_seconds, now=now, with_refresh=claims.kind is TokenKind.REFRESH)
-        reused = sessions.revoke(session, reason="a token was used twice to refresh", now=now) > 0
+        ending = Q(pk=claims.session_id) if native is None else Q(client_id=native.client_id)
+        reused = (
+            sessions.revoke(Session.objects.filter(ending), reason="a token was used twice to refresh", now=now) > 0
+        )
         if reused:
             trail.record(
                 "auth.token.reused",

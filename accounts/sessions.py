@@ -85,7 +85,7 @@ def start(
         session.pk,
         custom,
     )
-    return Standing(actor, session.pk, session.expires_at, user.token_version)
+    return Standing(actor, session.pk, session.expires_at, user.token_version, session.device_id, session.client_id)
 
 
 def of_two_factors(session: Session) -> bool:

@@ -63,18 +63,20 @@ UNLOCKS: Final[Mapping[Tier, Mapping[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """What a sensitive action asks of whoever does it, beside what the service itself looks at."""
+    """What a sensitive action asks of whoever does it, beside what the service itself looks at. `permission` is what each form
+    of it needs; the export of a whole organization needs more than that of one's own data."""
 
     permission: Permission | None = None
     fresh: bool = True
     tier: Tier = Tier.STANDARD
 
 
-# The tiers count where the organization's policy says so (`enforce_tiers`); its `minimum_tier` counts everywhere.
+# The services that do one of these ask for it. The tiers count where the organization's policy says so (`enforce_tiers`); its
+# `minimum_tier` counts everywhere.
 ACTIONS: Final[Mapping[str, Needs]] = {
     "change_password": Needs(fresh=False),
     "change_policy": Needs(Permission.ORGANIZATION_MANAGE, tier=Tier.MAXIMUM),
-    "connect_oauth": Needs(Permission.INTEGRATION_MANAGE, tier=Tier.ELEVATED),
+    "connect_oauth": Needs(tier=Tier.ELEVATED),
     "delete_account": Needs(),
     "execute_workflow": Needs(Permission.WORKFLOW_EXECUTE, fresh=False),
     "export_data": Needs(tier=Tier.ELEVATED),
@@ -168,12 +170,23 @@ def missing_for(actor: Actor, action: str, facts: Facts, *, now: datetime) -> li
     return list(dict.fromkeys(missing))
 
 
+def require_export(actor: Actor) -> None:
+    """What the trail asks before it is exported (`accounts.apps`). Raises as `require_action`."""
+    require_action(actor, "export_data")
+
+
 def require_action(actor: Actor, action: str, *, now: datetime | None = None) -> None:
-    """Raises `PermissionDenied`, `FreshLoginRequired` or `TierTooLow` unless the actor may do this now."""
-    now, facts = now or timezone.now(), facts_of(actor)
+    """Raises `PermissionDenied`, `FreshLoginRequired` or `TierTooLow` unless the actor may do this now.
+
+    No query is made for an action that needs neither a fresh login nor a tier of its own, unless the organization's policy
+    asks a tier of the login at hand. A key or a process has none: who made it was asked.
+    """
     needed = ACTIONS[action]
     if needed.permission is not None:
         require(actor, needed.permission)
+    if not needed.fresh and needed.tier is Tier.STANDARD and not actor.minimum_tier:
+        return
+    now, facts = now or timezone.now(), facts_of(actor)
     missing = missing_for(actor, action, facts, now=now)
     if missing == [Requirement.FRESH_LOGIN.value]:
         raise FreshLoginRequired(methods=[*factors.methods(actor.user_id)])

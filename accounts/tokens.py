@@ -8,7 +8,7 @@ clients (000, "JWT Token Structure"). Nothing in a token's header is believed.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -16,10 +16,10 @@ from typing import Any, Final
 from uuid import UUID
 
 import jwt
+import orjson
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
-from django.db import connection
 from django.db.models import F, OuterRef, Subquery
 from django.utils import timezone
 
@@ -29,7 +29,7 @@ from accounts.models import Membership, Session
 from accounts.rights import granted
 from audit.origin import at_hand
 from auterity.kernel import sql
-from auterity.kernel.access import Actor, Permission, Role
+from auterity.kernel.access import Actor, Permission, Role, Scope, scopes_within
 from auterity.kernel.models import uuid7
 
 ALGORITHM: Final = "HS256"
@@ -44,9 +44,14 @@ class TokenKind(StrEnum):
     ACCESS = "access"
     REFRESH = "refresh"
     CROSS_SYSTEM = "cross_system"
+    NARROW = "narrow"  # for some scopes of a login; only where an operation names one is it taken
 
 
-AUDIENCES: Final = {TokenKind.ACCESS: "auterity", TokenKind.REFRESH: "auterity:refresh"}
+AUDIENCES: Final = {
+    TokenKind.ACCESS: "auterity",
+    TokenKind.NARROW: "auterity:narrow",
+    TokenKind.REFRESH: "auterity:refresh",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +63,23 @@ class Claims:
     user_id: UUID
     session_id: UUID
     version: int
-    organization_id: UUID | None = None  # An access token's; as it was when the token was made.
+    organization_id: UUID | None = None  # An access or narrow token's; as it was when the token was made.
+    scopes: frozenset[Scope] | None = None  # a narrow token's
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A living login: who acts, and what the next token must carry."""
+    """A living login: who acts, and what the next token must carry.
+
+    `client_id` is of a login in a native installation, `device_id` of one by a device's own key.
+    """
 
     actor: Actor
     session_id: UUID
     session_expires_at: datetime
     version: int
+    device_id: UUID | None = None
+    client_id: UUID | None = None
 
 
 def signing_key(purpose: str = "sessions") -> bytes:
@@ -96,8 +107,10 @@ def issue(
     token_id: UUID | None = None,
     target_system: str = "",
     permissions: list[str] | None = None,
+    scopes: Collection[Scope] | None = None,
 ) -> str:
-    """Sign a token. `token_id` becomes `jti`; `target_system` and `permissions` are for a cross-system token."""
+    """Sign a token. `token_id` becomes `jti`; `target_system` and `permissions` are for a cross-system token, `scopes` for a
+    narrow one."""
     actor = standing.actor
     claims: dict[str, Any] = {
         "iss": settings.TOKEN_ISSUER,
@@ -110,7 +123,11 @@ def issue(
         "iat": int(now.timestamp()),
         "exp": int(expires_at.timestamp()),
     }
-    if kind is not TokenKind.REFRESH:
+    if standing.device_id is not None:
+        claims["device_id"] = str(standing.device_id)
+    if kind is TokenKind.NARROW:
+        claims |= {"org_id": str(actor.organization_id), "scopes": sorted(scopes or ())}
+    elif kind is not TokenKind.REFRESH:
         granted = sorted(actor.permissions) if permissions is None else permissions
         claims |= {
             "email": actor.email,
@@ -123,15 +140,16 @@ def issue(
 
 
 def read(token: str, *kinds: TokenKind, now: datetime | None = None) -> Claims:
-    """Verify a token of one of these kinds (ACCESS, REFRESH). Raises `TokenInvalid` or, if all but its time is right,
+    """Verify a token of one of these kinds (ACCESS, NARROW, REFRESH). Raises `TokenInvalid` or, if all but its time is right,
     `TokenExpired`. Asks no database."""
     payload = _verified(token)
     now_seconds = (now or timezone.now()).timestamp()
     try:
         kind = TokenKind(payload["typ"])
-        organization_id = UUID(payload["org_id"]) if kind is TokenKind.ACCESS else None
+        organization_id = UUID(payload["org_id"]) if kind in (TokenKind.ACCESS, TokenKind.NARROW) else None
+        scopes = frozenset(Scope(each) for each in payload["scopes"]) if kind is TokenKind.NARROW else None
         ids = (UUID(payload["jti"]), UUID(payload["sub"]), UUID(payload["sid"]))
-        claims = Claims(kind, *ids, payload["ver"], organization_id)
+        claims = Claims(kind, *ids, payload["ver"], organization_id, scopes)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise TokenInvalid from error
     times = [payload["iat"], payload["exp"], payload.get("nbf", 0)]
@@ -185,8 +203,14 @@ def authenticate_session(session_id: UUID, *, now: datetime | None = None) -> Ac
 
 def standing(claims: Claims, *, now: datetime) -> Standing:
     """Prove that the login is alive and that nobody raised the version since. Raises `TokenInvalid`, or `AddressNotAllowed`
-    where the request at hand comes from elsewhere than the organization's policy says. One query."""
-    return _living(now, claims.session_id, claims.user_id, claims.version)
+    where the request at hand comes from elsewhere than the organization's policy says. One query.
+
+    The actor of a narrow token has those of its scopes that the person may still use."""
+    found = _living(now, claims.session_id, claims.user_id, claims.version)
+    if claims.scopes is None:
+        return found
+    scopes = claims.scopes & scopes_within(found.actor.permissions)
+    return replace(found, actor=replace(found.actor, scopes=scopes))
 
 
 def standing_of(session_id: UUID, *, now: datetime) -> Standing:
@@ -240,12 +264,10 @@ def rights_today(session_ids: Collection[UUID]) -> dict[UUID, frozenset[Permissi
 
 
 def _living(now: datetime, session_id: UUID, user_id: UUID | None, version: int | None) -> Standing:
-    with connection.cursor() as cursor:  # Written out: compiling it anew took a quarter of a whole request.
-        cursor.execute(_LIVING, [sql.value(session_id), sql.value(now)])
-        found = cursor.fetchone()
-    if found is None:
+    found = sql.fetch(_LIVING, [sql.value(session_id), sql.value(now)])
+    if not found:
         raise TokenInvalid
-    owner, organization_id, expires_at, email, its_version, role_name, custom, custom_name, policies = found
+    owner, organization_id, expires_at, email, its_version, role_name, custom, custom_name, policies, *native = found[0]
     if (user_id is not None and user_id != sql.uuid(owner)) or version not in (None, its_version):
         raise TokenInvalid
     here = at_hand()
@@ -253,15 +275,28 @@ def _living(now: datetime, session_id: UUID, user_id: UUID | None, version: int 
         networks.check_stored(policies, here.address)
     role = Role(role_name)
     actor = Actor(
-        sql.uuid(owner), sql.uuid(organization_id), role, granted(role, custom), email, session_id, custom_name or ""
+        sql.uuid(owner),
+        sql.uuid(organization_id),
+        role,
+        granted(role, custom),
+        email,
+        session_id,
+        custom_name or "",
+        minimum_tier=_minimum_tier(policies),
     )
-    return Standing(actor, session_id, sql.moment(expires_at), its_version)
+    device_id, client_id = (sql.uuid(each) if each is not None else None for each in native)
+    return Standing(actor, session_id, sql.moment(expires_at), its_version, device_id, client_id)
+
+
+def _minimum_tier(policies: str | None) -> str:
+    """Of an organization's policies as they stand in the database: most ask for no tier and are not parsed."""
+    return str(orjson.loads(policies)["minimum_tier"]) if policies and '"minimum_tier"' in policies else ""
 
 
 # Sessions nobody ended, of people, memberships and organizations that are switched on.
 _LIVING = """
     SELECT s.user_id, s.organization_id, s.expires_at, u.email, u.token_version, m.role, r.permissions, r.name,
-           p.chosen
+           p.chosen, s.device_id, s.client_id
       FROM sessions s
       JOIN users u ON u.id = s.user_id AND u.is_active
       JOIN organizations o ON o.id = s.organization_id AND o.is_active

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 from uuid import UUID
 
+from accounts.clients import Client
 from accounts.errors import NotAuthenticated, OwnLoginRequired
 from accounts.factors import Factor
 from accounts.models import Membership, Session
@@ -14,7 +15,9 @@ from auterity.kernel.access import Actor
 # What is somebody's own, whichever organization they are in.
 OWN: Final = frozenset({Factor.PASSWORD, Factor.WEBAUTHN, Factor.OIDC})
 Check = Callable[[Membership, Collection[Factor], UUID | None], None]
+ClientCheck = Callable[[UUID, Client], None]
 _CHECKS: Final[list[Check]] = []
+_CLIENT_CHECKS: Final[list[ClientCheck]] = []
 
 
 def ask_too(check: Check) -> None:
@@ -27,6 +30,18 @@ def ask(membership: Membership, factors: Collection[Factor], proved_in: UUID | N
     """`proved_in` is the organization in which the factors were proved, where that was earlier. Raises what the checks raise."""
     for check in _CHECKS:
         check(membership, factors, proved_in)
+
+
+def ask_of_client_too(check: ClientCheck) -> None:
+    """Have every login's client pass this in the transaction that opens the login. Called at start-up, by apps above."""
+    if check not in _CLIENT_CHECKS:
+        _CLIENT_CHECKS.append(check)
+
+
+def ask_of_client(user_id: UUID, client: Client) -> None:
+    """Raises what the checks raise, which undoes the login."""
+    for check in _CLIENT_CHECKS:
+        check(user_id, client)
 
 
 def require_own(actor: Actor) -> None:

@@ -11,6 +11,8 @@ class ApiConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.events import ApiKeyEnded, RightsChanged, SessionRevoked
+        from api.auterity.client_marks import forgotten_marks, forgotten_streams
+        from api.auterity.organization_log import forgotten_batches
         from api.idempotency import forgotten_answers
         from api.models import IdempotencyRecord
         from api.needs import check_operations
@@ -22,6 +24,9 @@ class ApiConfig(AppConfig):
         HOLDERS.add(IdempotencyRecord, "sealed")
         also_forget("idempotency records", forgotten_answers)
         also_forget("socket tickets", forgotten_tickets)
+        also_forget("client streams", forgotten_streams)
+        also_forget("line batches", forgotten_batches)
+        also_forget("stream marks", forgotten_marks)
         register(check_operations)
         listen(SessionRevoked, on_session_revoked)
         listen(ApiKeyEnded, on_api_key_ended)

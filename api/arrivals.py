@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from typing import Any, Final
 
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseRedirect
@@ -10,13 +12,35 @@ from pydantic import BaseModel
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.errors import NOT_AS_YOU_ARE, AccountInactive, NotAuthenticated, RegistrationClosed
 from api import logins
-from api.base import Answer
+from api.base import Answer, Call
+from api.cookies import Cookie
 from api.dialect import Dialect
-from identity import people
+from identity import errors, google, people
 from identity.errors import StateInvalid
 from identity.people import Arrived
 from identity.signins import LIFETIME, Begun, Returned
+
+TO_GOOGLE: Final = (
+    NotAuthenticated,
+    *NOT_AS_YOU_ARE,
+    errors.RedirectRefused,
+    errors.ScopeUnknown,
+    errors.OAuthNotConfigured,
+    errors.ProviderUnavailable,
+)
+BACK: Final = (
+    errors.StateInvalid,
+    errors.ConsentDenied,
+    errors.ExchangeRefused,
+    errors.LinkedElsewhere,
+    errors.LinkRequired,
+    errors.AddressUnverified,
+    RegistrationClosed,
+    errors.ProviderUnavailable,
+    AccountInactive,
+)
 
 
 class _ToProvider(HttpResponseRedirect):
@@ -39,6 +63,16 @@ def sent_away(begun: Begun, body: BaseModel, *, at_once: bool) -> Answer:
     answer["Cache-Control"] = "no-store"
     answer["Referrer-Policy"] = "no-referrer"
     return Answer(answer)
+
+
+def to_google(call: Call[None]) -> Begun:
+    """With a token the account that is found there is linked to its person; without one it signs in."""
+    return google.begin(
+        scopes=[each.strip() for each in call.query.scopes.split(",") if each.strip()],
+        actor=logins.somebody(call.request),
+        redirect_uri=call.query.redirect_uri,
+        login_hint=call.query.login_hint,
+    )
 
 
 def arrived(
@@ -70,9 +104,19 @@ def arrived(
     )
 
 
-def answered(body: BaseModel, state: str) -> Answer:
-    """The answer, and the cookie's end."""
+def tokens_of(request: Request, arrived: Arrived, token_type: str) -> tuple[dict[str, Any], tuple[Cookie, ...]]:
+    """The tokens of a login that was opened, as its client keeps them; nothing where an account was linked."""
+    if arrived.pair is None:
+        return {}, ()
+    shown, kept = logins.handed_over(request, arrived.pair)
+    return {"token_type": token_type, "expires_in": arrived.pair.expires_in, **shown}, kept
+
+
+def answered(body: BaseModel, state: str, kept: Sequence[Cookie]) -> Answer:
+    """The answer with the cookies of a login that asked for them, and the end of the way's own."""
     answer = Response(body.model_dump(mode="json", by_alias=True))
+    for each in kept:
+        each.put(answer)
     answer.delete_cookie(_name(state))
     answer["Cache-Control"] = "no-store"
     return Answer(answer)

@@ -16,8 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from api.dialect import DIALECTS
-from auterity.kernel.access import Actor, Permission, require, require_person
-from auterity.kernel.errors import PermissionDenied
+from auterity.kernel.access import Actor, Permission, Scope, require, require_person, require_scope
+from auterity.kernel.errors import PermissionDenied, ScopeDenied
 
 VERBS = ("get", "post", "put", "patch", "delete")
 
@@ -33,7 +33,8 @@ class Door(StrEnum):
 OPEN = Door.OPEN
 SIGNED_IN = Door.SIGNED_IN
 PERSON = Door.PERSON
-Needs = Door | Permission | tuple[Permission | Door, ...]  # Of several all.
+# Of several all. With a scope an operation also takes narrow tokens that have it; for any other login a scope asks nothing.
+Needs = Door | Permission | Scope | tuple[Permission | Door | Scope, ...]
 
 
 def written(needs: Needs) -> str:
@@ -49,11 +50,16 @@ def needs_of(view: Any, verb: str) -> Needs | None:
 
 
 def check(actor: Actor, needs: Needs | None) -> None:
-    """Raises `PermissionDenied`."""
+    """Raises `PermissionDenied`, or `ScopeDenied` for a narrow token where none is taken or not this one."""
     if needs is None:
         raise PermissionDenied("Nobody may do this: it does not say what it needs.")
-    for each in needs if isinstance(needs, tuple) else (needs,):
-        if each is PERSON:
+    asked = needs if isinstance(needs, tuple) else (needs,)
+    if actor.scopes is not None and not any(isinstance(each, Scope) for each in asked):
+        raise ScopeDenied
+    for each in asked:
+        if isinstance(each, Scope):
+            require_scope(actor, each)
+        elif each is PERSON:
             require_person(actor)
         elif isinstance(each, Permission):
             require(actor, each)

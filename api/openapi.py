@@ -87,7 +87,18 @@ def _show_bodies(operation: dict[str, Any], named: Mapping[str, Any]) -> None:
             if media != _JSON:
                 content.pop("examples", None)  # The same body under another name.
             elif "examples" not in content:
-                content["example"] = example_of(content.get("schema", {}), named)
+                _show(content, named)
+
+
+def _show(content: dict[str, Any], named: Mapping[str, Any]) -> None:
+    """An example, or one of each shape that the body may have."""
+    schema = content.get("schema", {})
+    either = named.get(schema.get("$ref", "").rpartition("/")[2], schema).get("oneOf", [])
+    if all("$ref" in each for each in either) and either:
+        shapes = {each["$ref"].rpartition("/")[2]: each for each in either}
+        content["examples"] = {name: {"value": example_of(each, named)} for name, each in shapes.items()}
+    else:
+        content["example"] = example_of(schema, named)
 
 
 def _add_headers(path: str, operation: dict[str, Any], components: dict[str, Any]) -> None:
@@ -108,7 +119,7 @@ def _share_refusals(result: dict[str, Any]) -> None:
         (operation["responses"], status)
         for _, operation in _operations(result)
         for status in operation["responses"]
-        if "examples" in operation["responses"][status].get("content", {}).get(_JSON, {})
+        if status >= "400" and "examples" in operation["responses"][status].get("content", {}).get(_JSON, {})
     ]
     seen = Counter(_written(responses[status]) for responses, status in slots)
     names: dict[str, str] = {}

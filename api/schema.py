@@ -23,7 +23,7 @@ from accounts.errors import NotAuthenticated, TokenExpired, TokenInvalid
 from api.dialect import Dialect
 from api.examples import MOMENT
 from api.fields import PARAMETER, Choosable
-from api.needs import OPEN, SIGNED_IN, Needs, written
+from api.needs import PERSON, Needs, written
 from api.problems import (
     BodyTooLarge,
     Crashed,
@@ -34,7 +34,15 @@ from api.problems import (
     UnsupportedMediaType,
 )
 from api.throttling import RateLimited
-from auterity.kernel.errors import DomainError, FieldProblem, InvalidInput, PermissionDenied, TemporarilyUnavailable
+from auterity.kernel.access import Permission, Scope
+from auterity.kernel.errors import (
+    DomainError,
+    FieldProblem,
+    InvalidInput,
+    PermissionDenied,
+    ScopeDenied,
+    TemporarilyUnavailable,
+)
 
 # What any operation may answer, whatever it does.
 DOOR: Sequence[type[DomainError]] = (UnknownEdition, NotAcceptable, RateLimited, TemporarilyUnavailable, Crashed)
@@ -202,8 +210,11 @@ def _implied(declared: Operation, *, public: bool) -> Iterator[type[DomainError]
     """What the door refuses before the operation is asked."""
     if not public:
         yield from (NotAuthenticated, TokenInvalid, TokenExpired)
-    if declared.needs is not None and declared.needs not in (OPEN, SIGNED_IN):
+    asked = declared.needs if isinstance(declared.needs, tuple) else (declared.needs,)
+    if any(isinstance(each, Permission) or each is PERSON for each in asked):
         yield PermissionDenied
+    if any(isinstance(each, Scope) for each in asked):
+        yield ScopeDenied
     if declared.body is not None:
         yield from (MalformedBody, InvalidInput, BodyTooLarge, UnsupportedMediaType)
     if declared.query is not None or declared.choosable is not None:

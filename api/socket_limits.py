@@ -65,11 +65,6 @@ class Shared:
     async def script(self, text: str, key: str, *values: Any) -> Any:
         return await self._ask("eval", text, 1, _PREFIX + key, *values)
 
-    async def swap(self, key: str, value: str, seconds: int) -> str:
-        """Put a value there for so long. What was there before, or ""."""
-        before = await self._ask("set", _PREFIX + key, value, ex=seconds, get=True)
-        return before.decode() if before else ""
-
     async def take_out(self, key: str, member: str) -> None:
         await self._ask("zrem", _PREFIX + key, member)
 

@@ -140,6 +140,7 @@ def _read(request: HttpRequest) -> Bearer | Key | None:
 
 def _bearer(token: str, *, by_cookie: bool = False) -> Bearer:
     try:
-        return Bearer(token, tokens.read(token, TokenKind.ACCESS), None, by_cookie)
+        kinds = (TokenKind.ACCESS,) if by_cookie else (TokenKind.ACCESS, TokenKind.NARROW)
+        return Bearer(token, tokens.read(token, *kinds), None, by_cookie)
     except DomainError as error:
         return Bearer(token, None, error, by_cookie)

@@ -11,6 +11,7 @@ from typing import IO, Any, cast
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent, TooManyFilesSent
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
+from django.http import HttpRequest
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser, DataAndFiles
@@ -38,16 +39,21 @@ class OnDisk(TemporaryFileUploadHandler):
 
     received = 0
 
+    def __init__(self, request: HttpRequest | None = None, *, most: int | None = None) -> None:
+        super().__init__(request)
+        self._most: int = most or settings.ARTEFACTS["max_upload_bytes"]
+
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
-        most = settings.ARTEFACTS["max_upload_bytes"]
         self.received += len(raw_data)
-        if self.received > most:
-            raise FileTooLarge(f"A file may have {most:,} bytes.", max_bytes=most)
+        if self.received > self._most:
+            raise FileTooLarge(f"A file may have {self._most:,} bytes.", max_bytes=self._most)
         super().receive_data_chunk(raw_data, start)
 
 
 class UploadParser(BaseParser):
     media_type = "multipart/form-data"
+
+    most: int | None = None  # bytes that a file may have; None: as the settings say
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
@@ -55,7 +61,7 @@ class UploadParser(BaseParser):
         request: Request = (parser_context or {})["request"]
         about = {**request.META, "CONTENT_TYPE": media_type or self.media_type}
         try:
-            return DataAndFiles(*MultiPartParser(about, cast("Any", stream), [OnDisk()], "utf-8").parse())
+            return DataAndFiles(*MultiPartParser(about, cast("Any", stream), [OnDisk(most=self.most)], "utf-8").parse())
         except (RequestDataTooBig, TooManyFilesSent, TooManyFieldsSent) as error:
             raise BodyTooLarge("The body holds more than one file and a few fields.") from error
         except MultiPartParserError as error:
@@ -71,6 +77,12 @@ def uploaded(request: Request) -> Uploaded:
         )
     (file,) = files
     return Uploaded(file.name or "", file.content_type or "", file.file)
+
+
+def announced(request: Request) -> int:
+    """Bytes of the file at least, by the body's header. What comes is counted too."""
+    length = str(request.META.get("CONTENT_LENGTH") or "0")
+    return max(int(length) - ENVELOPE_BYTES, 0) if length.isdecimal() and len(length) < 16 else 0
 
 
 class WhateverIsAccepted(BaseContentNegotiation):

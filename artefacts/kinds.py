@@ -109,6 +109,12 @@ _KINDS = (
 )
 _BY_EXTENSION = {extension: kind for kind in _KINDS for extension in kind.extensions}
 EXTENSIONS = tuple(_BY_EXTENSION)
+# In the order in which bytes without a name are taken for one: what has a sign of its own first, then the narrower texts.
+_GUESSED = (
+    *(each for each in _KINDS if each.opened or each.remade),
+    _BY_EXTENSION["xml"],
+    _BY_EXTENSION["txt"],
+)
 
 
 def agreed(name: str, declared_type: str, file: IO[bytes]) -> FileKind:
@@ -135,6 +141,21 @@ def agreed(name: str, declared_type: str, file: IO[bytes]) -> FileKind:
     if not kind.looks(head):
         raise FileRefused(f"The file's name says {kind.name}, but its content is something else.", extension=extension)
     return kind
+
+
+def named(name: str, file: IO[bytes]) -> str:
+    """The name, with the extension of the kind that the bytes have where it has none that is known. `agreed` decides then.
+
+    Bytes that could be several kinds of text are plain text, unless they look like XML.
+    """
+    extension = name.rpartition(".")[2].lower() if "." in name else ""
+    if extension in _BY_EXTENSION:
+        return name
+    file.seek(0)
+    head = file.read(HEAD)
+    file.seek(0)
+    kind = next((each for each in _GUESSED if head and each.looks(head)), None)
+    return name if kind is None else f"{name}.{kind.extensions[0]}"
 
 
 @contextmanager

@@ -36,10 +36,11 @@ ORPHAN_AGE = dt.timedelta(hours=24)  # longer than any write takes
 LONGEST_NAME = 200
 
 
-def upload(*, actor: Actor, name: str, declared_type: str, file: IO[bytes]) -> Artefact:
+def upload(*, actor: Actor, name: str, declared_type: str, file: IO[bytes], key: str = "") -> Artefact:
     """Store what somebody handed in, under a name of ours and with the type that its bytes have.
 
-    `file` is a real file of the multipart parser's. Raises `FileRefused`, `FileTooLarge`, `StorageFull`.
+    `file` is a real file of the multipart parser's; with a `key` that was used before it takes the place of that
+    one. Raises `FileRefused`, `FileTooLarge`, `StorageFull`.
     """
     require(actor, Permission.WORKFLOW_EXECUTE)
     return receive(
@@ -48,11 +49,18 @@ def upload(*, actor: Actor, name: str, declared_type: str, file: IO[bytes]) -> A
         declared_type=declared_type,
         file=file,
         created_by_id=actor.user_id,
+        key=key,
     )
 
 
 def receive(
-    *, organization_id: UUID, name: str, declared_type: str, file: IO[bytes], created_by_id: UUID | None = None
+    *,
+    organization_id: UUID,
+    name: str,
+    declared_type: str,
+    file: IO[bytes],
+    created_by_id: UUID | None = None,
+    key: str = "",
 ) -> Artefact:
     """As `upload`, for whoever was asked for a file, such as by a form. Whether they were is the caller's to know."""
     _admit(organization_id, kinds.size_of(file))
@@ -65,6 +73,7 @@ def receive(
             media_type=kind.media_type,
             pieces=pieces,
             purpose=Purpose.UPLOAD,
+            key=key,
             max_bytes=settings.ARTEFACTS["max_upload_bytes"],
             created_by_id=created_by_id,
         )

@@ -26,12 +26,21 @@ log = structlog.get_logger("audit.anchors")
 # Where audit settings of an organization are kept is a higher app's; it says here how they are read.
 KeepDays = Callable[[UUID], int | None]
 _keep_days: list[KeepDays] = []
+# Who may take data out of the organization is a higher app's to say too, beside the permission; it raises.
+AskBeforeExport = Callable[[Actor], None]
+_before_export: list[AskBeforeExport] = []
 
 
 def keep_by(look: KeepDays) -> None:
     """Register who knows for how many days an organization keeps its trail; None where it has no opinion."""
     if look not in _keep_days:
         _keep_days.append(look)
+
+
+def before_export(ask: AskBeforeExport) -> None:
+    """Register what refuses an export to somebody who may read the trail."""
+    if ask not in _before_export:
+        _before_export.append(ask)
 
 
 def days_kept(organization_id: UUID) -> int:
@@ -41,8 +50,13 @@ def days_kept(organization_id: UUID) -> int:
 
 
 def exported(*, actor: Actor, wanted: Wanted, form: str) -> Iterator[bytes]:
-    """The organization's events as a file, oldest first. Needs audit:read; the export itself is recorded, and not in the file."""
+    """The organization's events as a file, oldest first. Needs audit:read; the export itself is recorded, and not in the file.
+
+    Raises `PermissionDenied`, and what those say who registered by `before_export`.
+    """
     require(actor, Permission.AUDIT_READ)
+    for ask in _before_export:
+        ask(actor)
     until = timezone.now()
     about = {name: str(given) for name in wanted.__slots__ if (given := getattr(wanted, name)) not in ("", None)}
     record(

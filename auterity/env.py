@@ -34,6 +34,7 @@ class Environment:
     openai_model: str  # AUTERITY_DEFAULT_MODEL: the model used when a node names none
     smtp_url: str  # AUTERITY_SMTP_URL: smtp://user:password@host:port, smtp+tls:// or smtps://
     mail_from: str  # AUTERITY_MAIL_FROM
+    support_email: str  # AUTERITY_SUPPORT_EMAIL: whom native clients name to people who need help
     files_gigabytes: int  # AUTERITY_FILES_GB: how much room one organization's files may take, in GiB
     sms_url: str  # AUTERITY_SMS_URL: twilio://SID:TOKEN@?from=+15125550100 or messagebird://:KEY@?from=NAME
     sqlite_dir: str  # AUTERITY_SQLITE_DIR: the folder whose SQLite files connections may open; empty = none may
@@ -50,6 +51,10 @@ class Environment:
         str  # AUTERITY_PASSKEY_DOMAIN: what passkeys are bound to; the host of AUTERITY_PUBLIC_URL when not said
     )
     passkey_origins: list[str]  # AUTERITY_PASSKEY_ORIGINS: further pages and apps on which passkeys may be used
+    registration: bool  # AUTERITY_REGISTRATION: "off" lets people in by invitation or an organization's provider only
+    native_minimum_version: (
+        str  # AUTERITY_NATIVE_MINIMUM_VERSION: the oldest desktop or mobile app that may still register
+    )
     google_client_id: str  # AUTERITY_GOOGLE_CLIENT_ID
     google_client_secret: str  # AUTERITY_GOOGLE_CLIENT_SECRET
     google_issuer: str  # AUTERITY_GOOGLE_ISSUER: another OpenID provider in Google's place
@@ -80,6 +85,7 @@ def read() -> Environment:
         openai_model=_read.str("AUTERITY_DEFAULT_MODEL", ""),
         smtp_url=_read.str("AUTERITY_SMTP_URL", ""),
         mail_from=_read.str("AUTERITY_MAIL_FROM", "Auterity <no-reply@auterity.local>"),
+        support_email=_read.str("AUTERITY_SUPPORT_EMAIL", "").strip(),
         files_gigabytes=_read.int("AUTERITY_FILES_GB", 20),
         sms_url=_read.str("AUTERITY_SMS_URL", ""),
         sqlite_dir=_read.str("AUTERITY_SQLITE_DIR", ""),
@@ -92,6 +98,8 @@ def read() -> Environment:
         default_version=_read.str("AUTERITY_DEFAULT_VERSION", "2024-01-15"),
         passkey_domain=_read.str("AUTERITY_PASSKEY_DOMAIN", "").lower(),
         passkey_origins=[each for each in _read.list("AUTERITY_PASSKEY_ORIGINS", default=[]) if each],
+        registration=_read.str("AUTERITY_REGISTRATION", "").strip().lower() not in _OFF,
+        native_minimum_version=_read.str("AUTERITY_NATIVE_MINIMUM_VERSION", "0.0.0").strip(),
         google_client_id=_read.str("AUTERITY_GOOGLE_CLIENT_ID", ""),
         google_client_secret=_read.str("AUTERITY_GOOGLE_CLIENT_SECRET", ""),
         google_issuer=_read.str("AUTERITY_GOOGLE_ISSUER", "https://accounts.google.com"),

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from django.db import connection
 
 from executions import sql
 from executions.models import Execution
@@ -39,13 +38,11 @@ def insert(executions: Sequence[Execution], timeouts: Sequence[float]) -> set[UU
         for row, timeout in zip(executions, timeouts, strict=True)
         for each in (*map(sql.value, _values(row)), timeout)
     ]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO workflow_executions ({names}) VALUES {', '.join([f'({line})'] * len(executions))} "  # noqa: S608  Every part is ours; values are parameters.
-            "ON CONFLICT DO NOTHING RETURNING id, created_at, deadline_at",
-            values,
-        )
-        stored = {sql.uuid(identity): moments for identity, *moments in cursor.fetchall()}
+    text = (
+        f"INSERT INTO workflow_executions ({names}) VALUES {', '.join([f'({line})'] * len(executions))} "  # noqa: S608  Every part is ours; values are parameters.
+        "ON CONFLICT DO NOTHING RETURNING id, created_at, deadline_at"
+    )
+    stored = {sql.uuid(identity): moments for identity, *moments in sql.fetch(text, values)}
     for row in executions:
         if row.id in stored:
             row.created_at, row.deadline_at = map(sql.moment, stored[row.id])

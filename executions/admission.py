@@ -198,12 +198,10 @@ def _standing(workflow_id: UUID) -> _Standing:
           LEFT JOIN usage_quotas q ON q.organization_id = w.organization_id
           LEFT JOIN workflow_brakes b ON b.workflow_id = w.id AND b.released_at IS NULL AND b.until > {sql.now()}
          WHERE w.id = %s AND w.deleted_at IS NULL {"FOR KEY SHARE OF w" if postgres else ""}"""  # noqa: S608  Every part is ours; values are parameters.
-    with connection.cursor() as cursor:
-        cursor.execute(text, [sql.value(workflow_id)])
-        row = cursor.fetchone()
-    if row is None:
+    rows = sql.fetch(text, [sql.value(workflow_id)])
+    if not rows:
         raise WorkflowNotFound
-    active, queued, starts, reason, message, seconds, *quota = row
+    active, queued, starts, reason, message, seconds, *quota = rows[0]
     engine = settings.ENGINE
     return _Standing(
         bool(active),

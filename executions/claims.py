@@ -121,9 +121,7 @@ def _take(which: str, owner: str, lease: float, values: list[Any]) -> list[Claim
          WHERE {which} AND status IN ('pending', 'running')
      RETURNING {_CLAIMED}, {now}"""  # noqa: S608  Every part is ours; values are parameters.
     until = time.monotonic() + lease
-    with connection.cursor() as cursor:
-        cursor.execute(text, [owner, lease, *values])
-        claims = [_claim(row) for row in cursor.fetchall()]
+    claims = [_claim(row) for row in sql.fetch(text, [owner, lease, *values])]
     for each in claims:
         each.held_until = until
     return claims

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from django.db import connection
@@ -19,10 +19,13 @@ from artefacts import selectors as artefacts
 from artefacts import services as artefact_services
 from artefacts.errors import FileDamaged, FileNotFound, FileTooLarge, StorageFull
 from artefacts.models import Purpose
+from auterity.kernel.vault import SecretUnreadable
 from engine.house_ports import FileReader, StoredFile
 from engine.ports import (
     DatabasePort,
     EmailPort,
+    HttpAnswer,
+    HttpCall,
     HttpPort,
     LlmPort,
     MessageTemplate,
@@ -37,6 +40,8 @@ from integrations.connected import connected, looking_up, type_of
 from integrations.errors import MessageTemplateNotFound
 from integrations.http import GuardedHttp
 from integrations.selectors import email_port, message_template, sms_port
+from workflows.sealing import reveal
+from workflows.secrets import REFERENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +111,25 @@ def _execution_of(key: str) -> UUID | None:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenedHeaders:
+    """`HttpPort` that sends what is stored sealed: a header that is a reference goes out as the secret it stands for."""
+
+    port: HttpPort
+    organization_id: UUID
+
+    def call(self, call: HttpCall, *, timeout: float) -> HttpAnswer:
+        sealed = [name for name, value in call.headers.items() if REFERENCE.fullmatch(value)]
+        if sealed:
+            with looking_up():
+                try:
+                    opened = {name: reveal(self.organization_id, call.headers[name]) for name in sealed}
+                except SecretUnreadable as error:
+                    raise Rejected(f"The header '{sealed[0]}' cannot be sent. {error}") from error
+            call = replace(call, headers={**call.headers, **opened})
+        return self.port.call(call, timeout=timeout)
+
+
+@dataclass(frozen=True, slots=True)
 class StoredConnections:
     """`ConnectionsPort` over the organization's rows: looked up at each use, so that a change counts from then on."""
 
@@ -127,7 +151,7 @@ class StoredConnections:
 
     def http(self, connection_id: str) -> HttpPort:
         port: HttpPort = connected(organization_id=self.organization_id, kind="http", connection_id=connection_id)
-        return port
+        return OpenedHeaders(port, self.organization_id)
 
     def database(self, connection_id: str) -> DatabasePort:
         port: DatabasePort = connected(
@@ -142,7 +166,7 @@ def ports_of(organization_id: UUID) -> Ports:
         email=email_port(),
         messages=StoredMessages(organization_id),
         llm=MeteredLlm(AllowedLlm(llm_port(), provider_name(), organization_id), organization_id),
-        http=GuardedHttp(),
+        http=OpenedHeaders(GuardedHttp(), organization_id),
         people=StoredPeople(organization_id),
         runs=StoredRuns(organization_id),
         files=OrganizationFiles(organization_id),

@@ -11,7 +11,7 @@ from auterity.kernel.models import uuid7
 from executions.claims import Claim
 from executions.models import ExecutionStatus, LogKind
 from executions.records import Line
-from workflows.secrets import CREDENTIAL_HEADERS, MASK
+from workflows.secrets import HEADERS, MASK, veiled_headers
 
 KEPT_BYTES = 64 * 1024
 MAX_MESSAGE = 4000  # characters
@@ -63,13 +63,9 @@ def kept(value: Any) -> Any:
 
 def masked(config: dict[str, Any], sensitive: Sequence[str]) -> dict[str, Any]:
     """A rendered configuration without what nobody should read back: headers that carry credentials, and `sensitive` paths."""
-    headers = config.get("headers")
-    hidden = (
-        [f"headers.{name}" for name in headers if name.lower() in CREDENTIAL_HEADERS]
-        if isinstance(headers, dict)
-        else []
-    )
-    for path in (*hidden, *sensitive):
+    if isinstance(config.get(HEADERS), dict):
+        config = {**config, HEADERS: veiled_headers(config[HEADERS])}
+    for path in sensitive:
         config = _without(config, path.split("."))
     return config
 

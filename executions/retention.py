@@ -31,6 +31,7 @@ from artefacts import services as artefact_services
 from artefacts.models import Artefact, Purpose
 from audit.trail import record
 from auterity.kernel.models import first_id_of
+from devices import challenges, installations
 from executions.models import TERMINAL, Execution, ReceivedEvent, ScheduleFire, WebhookReceipt
 from identity.services import forget_unfinished
 from integrations.models import DeliveryStatus, DmsSync, OutgoingMessage, WebhookDelivery
@@ -96,6 +97,8 @@ def sweep(*, limit: int = LIMIT, now: dt.datetime | None = None) -> Swept:
     mfa_tokens.forget(before=moment)
     begun = moment - dt.timedelta(days=1)
     swept.add("unfinished sign-ins", forget_unfinished(before=begun, limit=min(swept.left, BATCH)))
+    swept.add("device challenges", challenges.forget(before=begun, limit=min(swept.left, BATCH)))
+    swept.add("unused installations", installations.forget_unused(now=moment, limit=min(swept.left, BATCH)))
     mails = moment - dt.timedelta(days=MAIL_DAYS)
     swept.add("mails", letters.forget(before=mails, limit=min(swept.left, BATCH)))
     give_back_expired(limit=BATCH, now=moment)

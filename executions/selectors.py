@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Greatest
 
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.models import first_id_of
@@ -131,6 +132,26 @@ def list_executions(*, actor: Actor, workflow_id: UUID, status: str | None = Non
     return (found.filter(status=status) if status else found), total
 
 
+def all_executions(*, actor: Actor) -> QuerySet[Execution]:
+    """The organization's, newest first by key, without payloads; lazily."""
+    require(actor, Permission.EXECUTION_READ)
+    found = Execution.objects.of(actor).order_by("-id")
+    return found.defer("input_data", "context", "output_data")
+
+
+def changed_executions(*, actor: Actor, since: dt.datetime) -> QuerySet[Any]:
+    """Those that were made, began or ended since a moment, which `moment` tells; in no order.
+
+    They are found by their lines: what it costs depends on what happened since, not on how many there are.
+    """
+    first = first_id_of(max(since, _EPOCH) - CLOCKS_APART)
+    made = Execution.objects.of(actor).filter(id__gte=first).order_by().values("id")
+    moved = ExecutionLog.objects.of(actor).filter(id__gte=first).order_by().values("execution_id")
+    rows = all_executions(actor=actor).filter(id__in=made.union(moved)).order_by()
+    began, ended = (Coalesce(name, "created_at") for name in ("started_at", "completed_at"))
+    return rows.annotate(moment=Greatest("created_at", began, ended)).filter(moment__gte=since)
+
+
 def figures(workflow_ids: Iterable[UUID]) -> dict[UUID, Figures]:
     """Figures of several workflows in three small queries. The caller has proved that it may see them."""
     wanted = list(workflow_ids)
@@ -212,16 +233,6 @@ def newest_seqs(execution_ids: Iterable[UUID]) -> dict[UUID, int]:
     The caller has proved that it may see them.
     """
     return dict(Execution.unscoped.filter(id__in=list(execution_ids)).values_list("id", "seq"))
-
-
-def moved_since(*, actor: Actor, since: dt.datetime, limit: int) -> dict[UUID, int]:
-    """How far the streams of the organization's executions came that moved since a moment, by their newest lines."""
-    require(actor, Permission.EXECUTION_READ)
-    rows = ExecutionLog.objects.of(actor).filter(id__gte=first_id_of(since)).order_by("-id")
-    found: dict[UUID, int] = {}
-    for execution_id, seq in rows.values_list("execution_id", "seq")[:limit]:
-        found[execution_id] = max(seq, found.get(execution_id, 0))
-    return found
 
 
 def under_way(*, actor: Actor, limit: int) -> list[Execution]:

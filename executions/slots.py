@@ -51,12 +51,9 @@ class Candidate:
 
 def places() -> list[Place]:
     """Where something is due, or stands in line. Reads only."""
-    with connection.cursor() as cursor:
-        cursor.execute(look_for(), [])
-        rows = cursor.fetchall()
     return [
         Place(kind, _id(organization), _id(workflow), _id(version), allowed)
-        for kind, organization, workflow, version, allowed in rows
+        for kind, organization, workflow, version, allowed in sql.fetch(look_for(), [])
     ]
 
 
@@ -87,9 +84,7 @@ def suspects(*, lock: bool) -> list[UUID]:
         f"SELECT e.id FROM workflow_executions e WHERE {due} AND {active} ORDER BY e.due_at LIMIT 1 "  # noqa: S608  Every part is ours.
         f"{sql.skip_locked() if lock else ''}"
     )
-    with connection.cursor() as cursor:
-        cursor.execute(text, [])
-        return [sql.uuid(identity) for (identity,) in cursor.fetchall()]
+    return [sql.uuid(identity) for (identity,) in sql.fetch(text, [])]
 
 
 def pick(arms: Sequence[Arm]) -> list[Candidate]:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from auterity.kernel.sql import fetch as fetch
 from auterity.kernel.sql import moment as moment
 from auterity.kernel.sql import uuid as uuid
 from auterity.kernel.sql import value as value
@@ -72,6 +73,4 @@ def update_many(
         head = f"WITH v({names}) AS (VALUES {', '.join([line] * len(rows))}) "
         source, told = "v", ", ".join(returning)
     text = f"{head}UPDATE {table} AS t SET {assign} FROM {source} WHERE {where} RETURNING {told}"  # noqa: S608  Every part is ours; values are parameters.
-    with connection.cursor() as cursor:
-        cursor.execute(text, [value(item) for row in rows for item in row])
-        return cursor.fetchall()
+    return fetch(text, [value(item) for row in rows for item in row])

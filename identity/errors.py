@@ -120,12 +120,6 @@ class AddressUnverified(DomainError):
     sentence = "The provider has not verified your mail address, so no account can be made from it."
 
 
-class RegistrationClosed(DomainError):
-    kind = Kind.FORBIDDEN
-    slug = "registration_closed"
-    sentence = "New accounts cannot be made this way. Ask an administrator to invite you."
-
-
 class DomainRefused(DomainError):
     kind = Kind.FORBIDDEN
     slug = "domain_refused"

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts import inputs, logins, members, services, vouching
 from accounts.clients import Client
-from accounts.errors import AccountInactive
+from accounts.errors import AccountInactive, RegistrationClosed
 from accounts.events import MemberJoined
 from accounts.factors import Factor
 from accounts.models import Membership, Organization, User
@@ -22,7 +22,7 @@ from audit import trail
 from auterity.kernel.access import Actor, Role
 from auterity.kernel.events import publish
 from identity import google, grants, signins, sso
-from identity.errors import AddressUnverified, LinkedElsewhere, LinkRequired, RegistrationClosed
+from identity.errors import AddressUnverified, LinkedElsewhere, LinkRequired
 from identity.events import IdentityLinked
 from identity.models import ExternalIdentity, OAuthGrant, SsoProvider
 from identity.oidc import Person
@@ -114,7 +114,7 @@ def _newcomer(person: Person, of: SsoProvider | None) -> tuple[User, str]:
         if not belongs:
             raise LinkRequired
         return present, LOGIN
-    if of is None and not settings.GOOGLE["registration"]:
+    if of is None and not (settings.REGISTRATION and settings.GOOGLE["registration"]):
         raise RegistrationClosed
     if of is not None and not of.creates_members:
         raise RegistrationClosed

@@ -18,7 +18,7 @@ from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import tokens
+from accounts import tiers, tokens
 from accounts.errors import NotAuthenticated, TokenInvalid
 from auterity.kernel.access import Actor
 from identity import discovery, oidc
@@ -90,11 +90,13 @@ def begin(
 ) -> Begun:
     """`asked` are scopes as the provider names them, `scopes` as we do. With an `actor` the account is linked to them.
 
-    Raises `RedirectRefused`, `NotAuthenticated` or `ProviderUnavailable`.
+    Raises `RedirectRefused`, `NotAuthenticated`, `FreshLoginRequired`, `TierTooLow` or `ProviderUnavailable`.
     """
     now = now or timezone.now()
     if actor is not None and actor.session_id is None:
         raise NotAuthenticated("Linking an account needs a login of yours, not a key.")
+    if actor is not None:
+        tiers.require_action(actor, "connect_oauth", now=now)
     redirect_uri = redirect_uri or redirects()[0]
     if redirect_uri not in redirects():
         raise RedirectRefused

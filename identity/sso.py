@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import logins, members, rights, sessions, vouching
+from accounts import members, rights, sessions, tiers, vouching
 from accounts.factors import Factor
 from accounts.models import Membership, Session
 from audit import trail
@@ -75,12 +75,12 @@ def configured(actor: Actor) -> SsoProvider:
 def configure(*, actor: Actor, said: Settings, now: dt.datetime | None = None) -> SsoProvider:
     """Set the provider up, or change it. Another issuer or client id asks for the secret anew, and another issuer ends links.
 
-    Making it compulsory ends the logins of members that came another way. Raises `PermissionDenied`, `FreshLoginRequired` or
-    `InvalidInput`.
+    Making it compulsory ends the logins of members that came another way. Raises `PermissionDenied`, `FreshLoginRequired`,
+    `TierTooLow` or `InvalidInput`.
     """
     require(actor, Permission.ORGANIZATION_MANAGE)
     now = now or timezone.now()
-    logins.require_fresh(actor, now=now)
+    tiers.require_action(actor, "connect_oauth", now=now)
     rights.within_reach(actor, ROLE_PERMISSIONS[said.default_role])
     domains = _checked(said)
     with transaction.atomic():
@@ -122,11 +122,11 @@ def configure(*, actor: Actor, said: Settings, now: dt.datetime | None = None) -
 
 
 def remove(*, actor: Actor) -> None:
-    """Forget the provider with its links; whoever came by it proves themselves another way. Raises `SsoNotFound` or
-    `FreshLoginRequired`."""
+    """Forget the provider with its links; whoever came by it proves themselves another way. Raises `SsoNotFound`,
+    `FreshLoginRequired` or `TierTooLow`."""
     require(actor, Permission.ORGANIZATION_MANAGE)
     row = _of(actor.organization_id)
-    logins.require_fresh(actor)
+    tiers.require_action(actor, "connect_oauth")
     with transaction.atomic():
         trail.record(
             "sso.removed",

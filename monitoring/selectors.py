@@ -209,6 +209,11 @@ def ai_sum(rows: QuerySet[AiUsage]) -> tuple[int, int, Decimal]:
     return found["calls"], found["tokens"] or 0, found["cost"] or Decimal(0)
 
 
+def alerts_moved_since(moment: dt.datetime) -> list[SystemAlert]:
+    """Alerts that were opened or resolved since, oldest first."""
+    return list(SystemAlert.objects.filter(Q(created_at__gte=moment) | Q(resolved_at__gte=moment)).order_by("id"))
+
+
 def open_alerts() -> QuerySet[SystemAlert]:
     """What is wrong with the platform now, the worst first."""
     return SystemAlert.objects.filter(resolved_at=None).order_by("severity", "-id")

@@ -9,8 +9,9 @@ from dataclasses import replace
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from engine.expression_values import as_text
 from engine.expressions import contains_template
 from engine.node import Done, Effect, Failed, NodeConfig, Outcome, Step, node
 from engine.ports import HttpAnswer, HttpCall, HttpPort
@@ -36,13 +37,31 @@ def _upper(method: Any) -> Any:
 Method = Annotated[Literal["GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"], BeforeValidator(_upper)]
 
 
+class Secret(BaseModel):
+    """A header's value that is nobody's to read: it is stored sealed, and sent."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    secret: str
+
+
+def _header(value: Any) -> Any:
+    return Secret.model_validate(value) if isinstance(value, Mapping) and "secret" in value else as_text(value)
+
+
+Header = Annotated[Secret | str, BeforeValidator(_header)]
+
+
 class Config(NodeConfig):
     method: Method = Field(default="GET", description="The HTTP method.")
     url: Text = Field(
         default="", description="The whole address, such as https://api.example.com/leads; with a connection a path."
     )
     query: dict[str, Any] = Field(default={}, description="Parameters added to the address; null leaves one out.")
-    headers: dict[str, Text] = Field(default={}, description="Request headers.")
+    headers: dict[str, Header] = Field(
+        default={},
+        description='Request headers. Credentials are stored sealed and shown masked: those named so, and {"secret": text}.',
+    )
     body: Any = Field(
         default=None,
         description="What is sent: a value for json, a map for form and multipart, text for text, a stored file's id for file.",
@@ -73,6 +92,9 @@ def check(config: Config) -> Problems:
         problems.append(("body", "This text looks like JSON and would be sent as one string; give a map or a list."))
     if config.body_type == "form" and not (body is None or isinstance(body, Mapping) or contains_template(body)):
         problems.append(("body", "A form is a map of names and values; with other values use json or text."))
+    for name, value in config.headers.items():
+        if isinstance(value, Secret) and contains_template(value.secret):
+            problems.append(("headers", f"The secret in '{name}' is sent as it stands: it can hold no {{{{ }}}}."))
     if told := check_stored(body, config.body_type, templated=contains_template(body)):
         problems.append(("body", told))
     if config.pagination and (config.method != "GET" or config.response != "json"):
@@ -170,7 +192,11 @@ def _is_address(url: str) -> bool:
 def _headers(config: Config, media_type: str) -> dict[str, str]:
     """The given headers; the media type belongs to the body unless one is given. That of multipart names its boundary."""
     ours = config.body_type == "multipart" and config.body is not None
-    given = {name: each for name, each in config.headers.items() if not (ours and name.lower() == "content-type")}
+    given = {
+        name: each.secret if isinstance(each, Secret) else each
+        for name, each in config.headers.items()
+        if not (ours and name.lower() == "content-type")
+    }
     if media_type and not any(name.lower() == "content-type" for name in given):
         given["Content-Type"] = media_type
     return given

@@ -21,6 +21,7 @@ from accounts.events import (
 from accounts.models import Membership, Session
 from auterity.kernel.access import ROLE_PERMISSIONS, Permission, Role
 from auterity.kernel.events import listen
+from devices.events import DeviceRegistered, DeviceRevoked, DeviceSuspended
 from engine.waiting import Reason
 from executions.events import ExecutionsMoved, QuestionsAsked, WorkflowBraked, WorkflowBrakeReleased
 from executions.everywhere import FAILED, failures_of
@@ -48,6 +49,9 @@ def subscribe() -> None:
     listen(TokenReused, on_token_reused)
     listen(PasskeyAdded, on_passkey_added)
     listen(PasskeySuspended, on_passkey_suspended)
+    listen(DeviceRegistered, on_device_registered)
+    listen(DeviceSuspended, on_device_suspended)
+    listen(DeviceRevoked, on_device_revoked)
     listen(PasswordChanged, on_password_changed)
     listen(SecondFactorChanged, on_second_factor_changed)
     listen(RightsChanged, on_rights_changed)
@@ -239,6 +243,21 @@ def on_passkey_suspended(fact: PasskeySuspended) -> None:
         "more. Register a new one."
     )
     _tell_person(fact.user_id, "A passkey was suspended", said)
+
+
+def on_device_registered(fact: DeviceRegistered) -> None:
+    said = f"{fact.name} can sign in to your account by its own key. If that was not you, revoke it and change your password."
+    _tell_person(fact.user_id, "A device was registered", said)
+
+
+def on_device_suspended(fact: DeviceSuspended) -> None:
+    why = "An operator suspended it." if fact.by_operator else "Wrong signatures were sent in its name."
+    _tell_person(fact.user_id, "A device was suspended", f"{fact.name} signs in no more. {why}")
+
+
+def on_device_revoked(fact: DeviceRevoked) -> None:
+    said = f"{fact.name} signs in no more, and its logins have ended. If that was not you, change your password."
+    _tell_person(fact.user_id, "A device was revoked", said)
 
 
 SECOND_FACTOR = {

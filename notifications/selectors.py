@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.db.models.functions import Coalesce, Greatest
 
 from artefacts.selectors import retention_of
 from auterity.kernel.access import Actor
@@ -23,6 +24,13 @@ def inbox(actor: Actor, *, unread: bool | None = None, category: str | None = No
     if category is not None:
         rows = rows.filter(category=category)
     return rows.order_by("-seq")
+
+
+def changed(actor: Actor) -> QuerySet[Any]:
+    """The person's entries with the `moment` they were made or read at. One is counted on in for some minutes after it was made
+    (`services.TOGETHER`) without another moment."""
+    rows: QuerySet[Any] = inbox(actor).order_by()
+    return rows.annotate(moment=Greatest("created_at", Coalesce("read_at", "created_at")))
 
 
 def latest(actor: Actor, limit: int = 20) -> list[UserNotification]:

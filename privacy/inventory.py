@@ -107,6 +107,7 @@ TABLES: tuple[Table, ...] = (
     ),
     Table("audit.AuditChain", "", stays=True, why="A number and a hash of each chain."),
     Table("vault.DataKey", hidden=("wrapped", "server_key")),
+    Table("preferences.PreferenceSheet", people=(own(),), hidden=("stamps",)),
     # -- who people are elsewhere, and how they prove it --
     Table("identity.Passkey", "", (own(),), hidden=("credential_id", "public_key"), why="A person's second factor."),
     Table("identity.Ceremony", "", (own(),), hidden=("challenge", "pending"), why="One login or registration."),
@@ -114,6 +115,17 @@ TABLES: tuple[Table, ...] = (
     Table("identity.ExternalIdentity", "provider__organization", (own(),), ("email",)),
     Table("identity.OAuthGrant", people=(own(),), hidden=("sealed",)),
     Table("identity.OAuthState", "provider__organization", (own(),), hidden=("state_hash", "binding_hash")),
+    Table(
+        "devices.Device",
+        "",
+        (own(),),
+        hidden=("public_key", "push_secret", "hardware_id_hash"),
+        why="A person's machine, wherever they log in.",
+    ),
+    Table("devices.DeviceChallenge", "", hidden=("nonce",), why="A nonce of a minute."),
+    Table(
+        "devices.Installation", "", hidden=("secret_hash",), why="An installed app, nobody's until somebody logs in."
+    ),
     # -- the outside world --
     Table("integrations.MessageTemplate"),
     Table("integrations.WebhookDelivery"),
@@ -174,6 +186,10 @@ TABLES: tuple[Table, ...] = (
     Table("security.DetectorRun", "", why="When the platform last looked."),
     Table("security.AlertRule", people=made_by("created_by"), addresses=("channels",)),
     Table("security.TierUpgrade", people=(own(),)),
+    # -- native clients --
+    Table("native.Release", "", why="The platform's own apps."),
+    Table("native.SyncedChange", people=(own(),), hidden=("digest",)),
+    Table("native.SentFile", people=(own(),)),
     # -- data rights, and the API's memory --
     Table("privacy.DataExport", people=(Person("user", goes=True),), hidden=("file_id",)),
     Table(
@@ -181,6 +197,9 @@ TABLES: tuple[Table, ...] = (
     ),
     Table("api.IdempotencyRecord", hidden=("sealed", "request_hash")),
     Table("api.SocketTicket", hidden=("digest",)),
+    Table("api.LineBatch"),
+    Table("api.KeptStream", people=(own(),)),
+    Table("api.StreamMark", people=(Person("stream__user", goes=True),)),
 )
 
 

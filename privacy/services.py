@@ -10,6 +10,7 @@ from django.core import signing
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts import tiers
 from accounts.errors import LastAdmin
 from accounts.members import lock_organization
 from accounts.models import Membership, User
@@ -25,11 +26,12 @@ _SALT = "privacy.export"
 def ask_for_export(*, actor: Actor, subject: Subject) -> DataExport:
     """A copy of what is kept about the actor, or about the organization (needs organization:manage). Only people ask.
 
-    Raises `ExportUnderWay` while an earlier one is being made, and `PermissionDenied`.
+    Raises `ExportUnderWay` while an earlier one is being made, `PermissionDenied`, `FreshLoginRequired` and `TierTooLow`.
     """
     if subject == Subject.ORGANIZATION:
         require(actor, Permission.ORGANIZATION_MANAGE)
     require_person(actor)
+    tiers.require_action(actor, "export_data")
     row = DataExport(
         organization_id=actor.organization_id, subject=subject, user_id=actor.user_id, due_at=timezone.now()
     )
@@ -55,6 +57,13 @@ def read_link(*, export_id: UUID, signature: str) -> UUID | None:
         return UUID(user_id) if named == str(export_id) else None
     except (signing.BadSignature, ValueError, TypeError):
         return None
+
+
+def erase_own_account(*, actor: Actor, now: dt.datetime | None = None) -> Erasure:
+    """Erase the actor's account. Raises as `erase_person`, `FreshLoginRequired` and `TierTooLow`."""
+    require_person(actor)
+    tiers.require_action(actor, "delete_account", now=now)
+    return erase_person(user_id=actor.user_id, requested_by=actor.user_id, now=now)
 
 
 @transaction.atomic
@@ -94,10 +103,12 @@ def erase_person(*, user_id: UUID, requested_by: UUID | None = None, now: dt.dat
 def erase_organization(*, actor: Actor, now: dt.datetime | None = None) -> Erasure:
     """Say that the actor's organization is to be erased when the time of grace is over. Saying it again changes nothing.
 
-    Needs organization:manage. Until then everything goes on, and any admin may call it off.
+    Needs organization:manage. Until then everything goes on, and any admin may call it off. Raises `FreshLoginRequired` and
+    `TierTooLow`: accounts that are nowhere else are erased with it.
     """
     require(actor, Permission.ORGANIZATION_MANAGE)
     require_person(actor)
+    tiers.require_action(actor, "delete_account", now=now)
     with transaction.atomic():
         row = erase_organization_by_operator(
             organization_id=actor.organization_id, requested_by=actor.user_id, now=now, grace=settings.PRIVACY["grace"]

@@ -74,6 +74,7 @@ FAILED: Final = "auth.login.failed"
 LOCKED: Final = "auth.login.locked"
 OPENED: Final = "auth.login.success"
 REUSED: Final = "auth.token.reused"
+CLONED: Final = "passkey.cloned"
 LIMITED: Final = "request.rate_limited"
 PROBED: Final = "request.injection"
 DENIED: Final = "request.denied"
@@ -161,14 +162,17 @@ def _impossible_velocity(rule: Detector, events: Sequence[Seen]) -> Iterable[Fin
             )  # fmt: skip
 
 
-def _token_replay(rule: Detector, events: Sequence[Seen]) -> Iterable[Finding]:
-    """A token that works once was used twice. Its login was ended for it."""
-    for (chain, user_id), group in _grouped(events, lambda each: (each.chain, each.user_id)).items():
-        if len(group) >= rule.threshold:
-            yield Finding(
-                chain, f"account {user_id}", tuple(group), len(group), _score(80, len(group), rule.threshold),
-                address=group[-1].address, user_id=user_id, mitigation=Mitigation("session_revoked"),
-            )  # fmt: skip
+def _copied(base: int, mitigation: Mitigation) -> Callable[[Detector, Sequence[Seen]], Iterable[Finding]]:
+    def look(rule: Detector, events: Sequence[Seen]) -> Iterable[Finding]:
+        """What only one can have was used by two: a token that works once, or a passkey whose count went back."""
+        for (chain, user_id), group in _grouped(events, lambda each: (each.chain, each.user_id)).items():
+            if len(group) >= rule.threshold:
+                yield Finding(
+                    chain, f"account {user_id}", tuple(group), len(group), _score(base, len(group), rule.threshold),
+                    address=group[-1].address, user_id=user_id, mitigation=mitigation,
+                )  # fmt: skip
+
+    return look
 
 
 def _requests(
@@ -193,7 +197,8 @@ DETECTORS: Final = (
     Detector("brute_force", (FAILED, LOCKED), 10, 600, _brute_force),
     Detector("credential_stuffing", (FAILED, LOCKED, OPENED), 10, 600, _credential_stuffing),
     Detector("impossible_velocity", (OPENED,), 3, 900, _impossible_velocity),
-    Detector("token_replay", (REUSED,), 1, 3600, _token_replay),
+    Detector("token_replay", (REUSED,), 1, 3600, _copied(80, Mitigation("session_revoked"))),
+    Detector("passkey_clone", (CLONED,), 1, 3600, _copied(95, Mitigation("passkey_suspended"))),
     Detector("rate_abuse", (LIMITED,), 50, 600, _requests(40, Mitigation("rate_limited", 60))),
     Detector("injection_probe", (PROBED,), 3, 600, _requests(70)),
     Detector("privilege_probe", (DENIED,), 10, 600, _requests(50)),
@@ -209,6 +214,7 @@ def summary(event: Seen) -> str:
         LOCKED: "Login refused: too many wrong ones",
         OPENED: "Login",
         REUSED: "A token was used twice",
+        CLONED: "A passkey's copy was used",
         LIMITED: "Requests over the limit",
         PROBED: "Requests that look like an injection",
         DENIED: "Requests without the right to make them",

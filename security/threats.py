@@ -159,7 +159,7 @@ def _report(row: Threat, evidence: Sequence[UUID]) -> Report:
         ),
         severity=Level.CRITICAL if row.score >= 95 else Level.HIGH,
         category=IncidentCategory.CREDENTIAL_CLONE
-        if row.type == "token_replay"
+        if row.type in ("token_replay", "passkey_clone")
         else IncidentCategory.UNAUTHORIZED_ACCESS,
         affected=Affected(user_ids=[UUID(each) for each in row.target_users]),
         evidence=evidence,

@@ -40,13 +40,21 @@ def list_templates(
     among them. `search` looks in name and description, ignoring case (000); of several `tags` a template has every one.
     """
     require(actor, Permission.TEMPLATE_READ)
-    found = _counted(_shelf(actor, public_only)).defer("definition").order_by(*_ORDERS[sort])
+    found = counted(_shelf(actor, public_only)).defer("definition").order_by(*_ORDERS[sort])
     if category:
         found = found.filter(category=category)
     for tag in tags:
         # A tag stands in the stored list as JSON writes it, so the quotes keep `car` from finding `carpet`.
         found = found.filter(tags__contains=orjson.dumps(" ".join(tag.split()).lower()).decode())
     return found.filter(Q(name__icontains=search) | Q(description__icontains=search)) if search else found
+
+
+def changed_templates(*, actor: Actor) -> QuerySet[WorkflowTemplate]:
+    """As `list_templates`, without what is counted and with what the organization itself deleted: for whoever keeps a copy."""
+    require(actor, Permission.TEMPLATE_READ)
+    gone = WorkflowTemplate.unscoped.filter(organization_id=actor.organization_id, deleted_at__isnull=False)
+    seen = WorkflowTemplate.objects.visible_to(actor)
+    return (seen | gone).defer("definition")
 
 
 def list_categories(*, actor: Actor, public_only: bool = False) -> list[tuple[str, int]]:
@@ -74,7 +82,7 @@ def get_template(*, actor: Actor, template_id: UUID) -> WorkflowTemplate:
 
 def visible_template(*, actor: Actor, template_id: UUID) -> WorkflowTemplate:
     """As `get_template`, for a service that has checked another permission."""
-    visible = _counted(WorkflowTemplate.objects.visible_to(actor))
+    visible = counted(WorkflowTemplate.objects.visible_to(actor))
     template: WorkflowTemplate | None = visible.filter(id=template_id).prefetch_related("parameters").first()
     if template is None:
         raise TemplateNotFound
@@ -123,7 +131,7 @@ def _shelf(actor: Actor, public_only: bool) -> QuerySet[WorkflowTemplate]:
     return visible.filter(is_public=True, is_active=True) if public_only else visible
 
 
-def _counted(templates: QuerySet[WorkflowTemplate]) -> QuerySet[Any]:
+def counted(templates: QuerySet[WorkflowTemplate]) -> QuerySet[Any]:
     """Subqueries and no joins: a page is cut first, and the large columns are not grouped by."""
     parameters = TemplateParameter.unscoped.filter(template=OuterRef("pk")).order_by().values("template")
     reviews = TemplateReview.unscoped.filter(template=OuterRef("pk")).order_by().values("template")

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+OWN_FIELDS = ("name", "description", "category", "is_active")  # what a workflow has beside its definition
+
 
 @dataclass(frozen=True, slots=True)
 class WorkflowChange:

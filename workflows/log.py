@@ -67,10 +67,18 @@ def record_edits(
     return rows
 
 
-def record_saved(actor: Actor, workflow: Workflow, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
-    """Store that a locked workflow was saved; the caller saves its row. `before` and `after` are definitions, or the same one."""
+def record_saved(
+    actor: Actor,
+    workflow: Workflow,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    was: Mapping[str, Any] | None = None,
+) -> None:
+    """Store that a locked workflow was saved; the caller saves its row. `before` and `after` are definitions, or the same one;
+    `was` are the workflow's own fields that changed, such as its name, as they were."""
     changed = before is not after
-    about = {"version_before": workflow.version - changed, "touched": _touched(before, after) if changed else {}}
+    touched = _touched(before, after) if changed else {}
+    about = {"version_before": workflow.version - changed, "touched": touched, "was": dict(was or {})}
     _record(actor, workflow, SAVED, {**_standing(workflow), **about})
 
 

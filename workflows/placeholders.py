@@ -12,7 +12,7 @@ from typing import Any
 
 from auterity.kernel.errors import FieldProblem
 from engine.expressions import contains_template
-from workflows.secrets import BODY, is_secret
+from workflows.secrets import BODY, carries_credentials, is_secret, is_secret_header
 
 Json = dict[str, Any]
 FILL_IN = "fill_in"
@@ -88,7 +88,7 @@ def _secrets(node: Mapping[str, Any]) -> Iterator[str]:
     yield from (name for name, value in config.items() if value and is_secret(node_type, ("config", name)))
     headers = config.get("headers")
     for name, value in headers.items() if isinstance(headers, Mapping) else ():
-        if value and is_secret(node_type, ("config", "headers", name)) and not contains_template(value):
+        if is_secret_header(name, value):
             yield f"{_HEADERS}{name}"
 
 
@@ -134,11 +134,16 @@ def _filled(node: Json, place: str, given: Mapping[tuple[str, str], Any]) -> Jso
         if field.startswith(_HEADERS):
             headers = config.get("headers")
             name = field.removeprefix(_HEADERS)
-            config["headers"] = {**(headers if isinstance(headers, Mapping) else {}), name: value}
+            config["headers"] = {**(headers if isinstance(headers, Mapping) else {}), name: _credential(name, value)}
         else:
             config[field] = value
     filled_in = {**node, "config": config} if config != (node.get("config") or {}) else node
     return _inside(filled_in, lambda inner: _filled(inner, f"{place}/{inner['id']}", given))
+
+
+def _credential(header: str, value: Any) -> Any:
+    """What is filled in where a credential was taken out is one, also where the header's name does not say so."""
+    return value if carries_credentials(header) else {"secret": value}
 
 
 def _all_nodes(definition: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Json]]:

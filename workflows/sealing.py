@@ -7,7 +7,6 @@ Whoever reads a definition sees a mask; a reference that names no row of the org
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
@@ -20,12 +19,11 @@ from engine.expressions import contains_template
 from vault import keys
 from vault.registry import place
 from workflows.models import WorkflowSecret
-from workflows.secrets import BODY, secret_names
+from workflows.secrets import BODY, HEADERS, REFERENCE, has_headers, is_secret_header, marked_text, secret_names
 
 Json = dict[str, Any]
 
 _PREFIX = "sealed:"
-_REFERENCE = re.compile(_PREFIX + r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _SETTINGS = ("config", "data")  # the two names under which a held workflow keeps a node's settings
 _BATCH = 500
 
@@ -59,7 +57,7 @@ def reveal(organization_id: UUID, value: str) -> str:
 
     Raises `SecretUnreadable` where its row or its key is gone.
     """
-    named = _REFERENCE.fullmatch(value)
+    named = REFERENCE.fullmatch(value)
     if named is None:
         return value
     row = WorkflowSecret.objects.of(organization_id).filter(id=named[1]).first()
@@ -79,7 +77,7 @@ def _sealer(organization_id: UUID, value: Any, *, blanks: bool = False) -> Calla
         nonlocal known
         if not isinstance(secret, str) or not secret or (blanks and contains_template(secret)):
             return secret
-        if (named := _REFERENCE.fullmatch(secret)) is not None:
+        if (named := REFERENCE.fullmatch(secret)) is not None:
             known = _known(organization_id, value) if known is None else known
             if named[1] in known:
                 return secret
@@ -104,7 +102,7 @@ def _references(value: Any) -> Iterator[str]:
             waiting += each.values()
         elif isinstance(each, list | tuple):
             waiting += each
-        elif isinstance(each, str) and (named := _REFERENCE.fullmatch(each)) is not None:
+        elif isinstance(each, str) and (named := REFERENCE.fullmatch(each)) is not None:
             yield named[1]
 
 
@@ -126,11 +124,23 @@ def _setting(node_type: Any, path: Any, value: Any, seal: Callable[[Any], Any]) 
         return value
     if path[1] in secret_names(node_type):
         return seal(value)
+    if path[1] == HEADERS and has_headers(node_type) and isinstance(value, Mapping):
+        headers = {name: _header(name, each, seal) for name, each in value.items()}
+        return headers if any(headers[name] is not each for name, each in value.items()) else value
     nodes = value.get("nodes") if path[1] == BODY and isinstance(value, Mapping) else None
     if not isinstance(nodes, list):
         return value
     inner = [_node(each, seal) for each in nodes]
     return value if all(new is old for new, old in zip(inner, nodes, strict=True)) else {**value, "nodes": inner}
+
+
+def _header(name: str, value: Any, seal: Callable[[Any], Any]) -> Any:
+    """A mark goes once what it marks is sealed: from then on the reference says so."""
+    secret = marked_text(value)
+    if secret is None:
+        return seal(value) if is_secret_header(name, value) else value
+    sealed = seal(secret)
+    return value if sealed == secret else sealed
 
 
 def _reference(organization_id: UUID, secret: str) -> str:

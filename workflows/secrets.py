@@ -1,23 +1,30 @@
 """Settings that can be written and not read back: fields that a node's `Config` marks `x-secret`.
 
-Whoever reads a definition sees a mask in their place; the mask sent back means "what is stored".
+Whoever reads a definition sees a mask in their place; the mask sent back means "what is stored". Among a node's `headers`
+those are secret whose name says so, and those that whoever edits marks: `{"secret": text}`. A value with a template in it is no
+secret, but a place for one.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
+from engine.expressions import contains_template
 from engine.registry import NODES, UnknownNode
 
 MASK = "********"
-CREDENTIAL_HEADERS = frozenset(
-    {"authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token", "api-key"}
-)
+REFERENCE = re.compile(r"sealed:([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")  # See `workflows.sealing`.
+_WORDS = frozenset(
+    {"apikey", "auth", "authentication", "authorization", "cookie", "credential", "credentials", "jwt", "passwd", "password",
+     "secret", "session", "token"}
+)  # fmt: skip
 
 Json = dict[str, Any]
 _SETTINGS = ("config", "data")
+HEADERS = "headers"
 BODY = "workflow"  # the setting in which a node holds a workflow of its own
 
 
@@ -26,6 +33,10 @@ def masked(node: Mapping[str, Any]) -> Json:
     config = node.get("config")
     shown = dict(config) if isinstance(config, Mapping) else {}
     shown |= {name: MASK for name in secret_names(node.get("type")) if shown.get(name)}
+    if has_headers(node.get("type")) and isinstance(shown.get(HEADERS), Mapping):
+        shown[HEADERS] = {
+            name: MASK if is_secret_header(name, value) else value for name, value in shown[HEADERS].items()
+        }
     return {**shown, BODY: without_secrets(shown[BODY])} if isinstance(shown.get(BODY), Mapping) else shown
 
 
@@ -41,7 +52,7 @@ def is_secret(node_type: str, path: Sequence[str | int]) -> bool:
     """
     if len(path) < 2 or path[0] != "config":
         return False
-    if path[-2] == "headers" and str(path[-1]).lower() in CREDENTIAL_HEADERS:
+    if path[-2] == HEADERS and carries_credentials(str(path[-1])):
         return True
     return path[1] in secret_names(node_type) or (len(path) > 2 and path[-2] == "config" and path[-1] in _any_secrets())
 
@@ -57,16 +68,43 @@ def veiled(value: Any) -> Any:
     if isinstance(value, list):
         return [veiled(each) for each in value]
     if not isinstance(value, dict):
-        return value
+        return MASK if isinstance(value, str) and REFERENCE.fullmatch(value) else value
     shown = {name: veiled(each) for name, each in value.items()}
     if isinstance(shown.get("config"), dict) and isinstance(shown.get("type"), str):
         shown["config"] = masked(shown)
-    if isinstance(shown.get("headers"), dict):
-        shown["headers"] = {
-            name: MASK if each and name.lower() in CREDENTIAL_HEADERS else each
-            for name, each in shown["headers"].items()
-        }
+    if isinstance(shown.get(HEADERS), dict):
+        shown[HEADERS] = veiled_headers(shown[HEADERS])
     return shown
+
+
+def veiled_headers(headers: Mapping[str, Any]) -> Json:
+    """Headers as they were sent or would be, without credentials: here a template in them is filled in, or may be."""
+    return {
+        name: MASK if each and (carries_credentials(name) or is_secret_header(name, each)) else each
+        for name, each in headers.items()
+    }
+
+
+def carries_credentials(header: str) -> bool:
+    """Whether a header's name says that its value is nobody else's business."""
+    words = set(re.split(r"[-_]", str(header).strip().lower()))
+    return not words.isdisjoint(_WORDS) or ("key" in words and "idempotency" not in words)
+
+
+def is_secret_header(name: str, value: Any) -> bool:
+    """Whether this header of a definition is not to be shown: it is stored sealed, marked, or named like a credential."""
+    if marked_text(value) is not None:
+        return True
+    if not isinstance(value, str) or not value:
+        return False
+    return REFERENCE.fullmatch(value) is not None or (carries_credentials(name) and not contains_template(value))
+
+
+def marked_text(value: Any) -> str | None:
+    """The secret in `{"secret": text}`; None for what is no such mark."""
+    if isinstance(value, Mapping) and list(value) == ["secret"] and isinstance(value["secret"], str):
+        return value["secret"]
+    return None
 
 
 def without_secrets(definition: Any) -> Any:
@@ -104,9 +142,17 @@ def unmasked(node_type: str, given: Mapping[str, Any] | None, stored: Mapping[st
                 config[name] = before[name]
         elif name not in secret and config.get(name) and config[name] == (stored.get("config") or {}).get(name):
             config.pop(name)
+    if has_headers(node_type) and isinstance(config.get(HEADERS), Mapping):
+        config[HEADERS] = _unmasked_headers(config[HEADERS], before.get(HEADERS))
     if isinstance(config.get(BODY), Mapping):
         config[BODY] = _unmasked_body(config[BODY], before.get(BODY))
     return config
+
+
+def _unmasked_headers(given: Mapping[str, Any], stored: Any) -> Json:
+    before = {str(name).lower(): each for name, each in stored.items()} if isinstance(stored, Mapping) else {}
+    kept = {name: before.get(str(name).lower()) if each == MASK else each for name, each in given.items()}
+    return {name: each for name, each in kept.items() if given[name] != MASK or each}
 
 
 def _unmasked_body(given: Mapping[str, Any], stored: Any) -> Json:
@@ -138,6 +184,14 @@ def secret_names(node_type: Any) -> frozenset[str]:
         return _marked(NODES.get(str(node_type or "")).name)
     except UnknownNode:
         return frozenset()
+
+
+def has_headers(node_type: Any) -> bool:
+    """Whether a node of this type sends headers that its settings name."""
+    try:
+        return HEADERS in NODES.get(str(node_type or "")).config.model_fields
+    except UnknownNode:
+        return False
 
 
 @cache

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from auterity.kernel.access import Actor, Permission, require
 from engine.graph import Problem, check
@@ -25,6 +26,23 @@ def list_workflows(
     if category:
         found = found.filter(category=category)
     return found if is_active is None else found.filter(is_active=is_active)
+
+
+def changed_workflows(*, actor: Actor) -> QuerySet[Workflow]:
+    """As `list_workflows`, with the deleted ones: for whoever keeps a copy. `updated_at` says when one changed last."""
+    require(actor, Permission.WORKFLOW_READ)
+    found: QuerySet[Workflow] = Workflow.objects.of(actor)
+    return found
+
+
+def newest_definitions(*, actor: Actor, workflows: Sequence[Workflow]) -> dict[UUID, dict[str, Any]]:
+    """The newest definition of each of these; one query, and one or two more for each whose newest version has no row."""
+    rows = WorkflowVersion.objects.of(actor).filter(workflow__in=workflows, number=F("workflow__version"))
+    found = dict(rows.values_list("workflow_id", "definition"))
+    for each in workflows:
+        if each.id not in found:
+            found[each.id] = get_version(actor=actor, workflow=each).definition
+    return found
 
 
 def get_workflow(*, actor: Actor, workflow_id: UUID, deleted: bool = False) -> Workflow:

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from accounts import tiers
 from audit.trail import record
 from auterity.kernel import sql
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import FieldProblem, InvalidInput, RevisionConflict
 from auterity.kernel.events import publish
 from workflows import publishing, selectors, staleness, triggers
-from workflows.changes import WorkflowChange
+from workflows.changes import OWN_FIELDS, WorkflowChange
 from workflows.drafts import checksum
 from workflows.errors import NothingPublished, WorkflowInactive, WorkflowNotFound
 from workflows.events import WorkflowDeleted
@@ -77,11 +78,11 @@ def update_workflow(*, actor: Actor, workflow_id: UUID, change: WorkflowChange) 
     waits = change.draft or (
         definition is not None and publishing.needs_tests(workflow=workflow, definition=definition)
     )
-    before = (workflow.name, workflow.description, workflow.category, workflow.is_active, workflow.published_version)
-    earlier = stored.definition
+    before = {name: getattr(workflow, name) for name in OWN_FIELDS}
+    published, earlier = workflow.published_version, stored.definition
     active = workflow.is_active if change.is_active is None else change.is_active
     switched = active != workflow.is_active
-    for field in ("name", "description", "category", "is_active"):
+    for field in OWN_FIELDS:
         value = getattr(change, field)
         if value is not None:
             setattr(workflow, field, value.strip() if field == "name" else value)
@@ -92,9 +93,9 @@ def update_workflow(*, actor: Actor, workflow_id: UUID, change: WorkflowChange) 
             stored = add_version(actor, workflow, definition, note=change.note)
         if not waits and workflow.published_version != stored.number:
             publishing.make_published(actor, workflow, keep(workflow, stored.number))
-    after = (workflow.name, workflow.description, workflow.category, workflow.is_active, workflow.published_version)
-    if after != before or stored.definition is not earlier:
-        record_saved(actor, workflow, earlier, stored.definition)
+    was = {name: value for name, value in before.items() if getattr(workflow, name) != value}
+    if was or workflow.published_version != published or stored.definition is not earlier:
+        record_saved(actor, workflow, earlier, stored.definition, was)
     workflow.save()
     if switched or (definition is not None and not waits):
         _follow_published(workflow, must_run=active and switched)
@@ -158,14 +159,12 @@ def runnable_version(*, actor: Actor, workflow_id: UUID, number: int | None = No
 
     `number` asks for a certain version instead. Raises `WorkflowNotFound`, `WorkflowInactive` or `NothingPublished`.
     """
-    require(actor, Permission.WORKFLOW_EXECUTE)
-    with connection.cursor() as cursor:  # Written out: compiling it anew took as long as all the rest of an accept.
-        cursor.execute(_RUNNABLE, [number, sql.value(workflow_id), sql.value(actor.organization_id)])
-        found = cursor.fetchone()
-    if found is None:
+    tiers.require_action(actor, "execute_workflow")
+    found = sql.fetch(_RUNNABLE, [number, sql.value(workflow_id), sql.value(actor.organization_id)])
+    if not found:
         unpublished = number is None and Workflow.objects.of(actor).filter(id=workflow_id, deleted_at=None).exists()
         raise NothingPublished if unpublished else WorkflowNotFound
-    version_id, is_active = found
+    version_id, is_active = found[0]
     if not is_active:
         raise WorkflowInactive
     return sql.uuid(version_id)

@@ -43,45 +43,11 @@ def check(actor: Actor, workflow: Workflow, change: WorkflowChange) -> None:
     )
 
 
-# -- inside ----------------------------------------------------------------------------------------------------------
-
-
-def _conflicts(actor: Actor, workflow: Workflow, change: WorkflowChange) -> Iterator[Json]:
-    for name in ("name", "description", "category", "is_active"):
-        yours, stored = getattr(change, name), getattr(workflow, name)
-        if yours is not None and yours != stored:
-            yield _conflict(name, yours, stored)
-    stored_definition = selectors.get_version(actor=actor, workflow=workflow).definition
-    base = _base(actor, workflow, change)
-    try:
-        wanted = change.definition or read_definition(change.parts or {}, base or stored_definition)
-    except InvalidInput:
-        return  # What cannot be read is refused for that once it is sent on the newest revision.
-    if wanted is None:
-        return
-    mine = _fields(diff(base, wanted)) if base is not None else _fields(diff(stored_definition, wanted))
-    theirs = _fields(diff(base, stored_definition)) if base is not None else mine
-    yours, stored = State.of(wanted), State.of(stored_definition)
-    for part, key, path in mine:
-        if any(other[:2] == (part, key) and (other[2] == path or not other[2] or not path) for other in theirs):
-            values = [_value(each, part, key, path) for each in (yours, stored)]
-            if not alike(*values):
-                name = ".".join((part, key, *path) if part != "rest" else path)
-                shown = [
-                    _shown(each, part, key, path, value) for each, value in zip((yours, stored), values, strict=True)
-                ]
-                yield _conflict(name, *shown)
-
-
-def _conflict(field: str, yours: Any, stored: Any) -> Json:
-    return {"field": field, "message": "Yours is not what is stored.", "yours": yours, "stored": stored}
-
-
-def _base(actor: Actor, workflow: Workflow, change: WorkflowChange) -> Json | None:
-    """The definition that was edited, as far as it is known."""
-    number = change.version
+def base_of(actor: Actor, workflow: Workflow, *, version: int | None, revision: int | None) -> Json | None:
+    """The definition as it was at a version, or at a revision; None where that is not known any more, or nothing came after."""
+    number = version
     if number is None:
-        rows = WorkflowOperation.objects.of(actor).filter(workflow=workflow, revision__gt=change.revision)
+        rows = WorkflowOperation.objects.of(actor).filter(workflow=workflow, revision__gt=revision)
         first = rows.order_by("revision").first()
         if first is None:
             return None
@@ -93,7 +59,7 @@ def _base(actor: Actor, workflow: Workflow, change: WorkflowChange) -> Json | No
     return found
 
 
-def _fields(difference: Difference) -> dict[tuple[str, str, Path], None]:
+def fields_of(difference: Difference) -> dict[tuple[str, str, Path], None]:
     """Part, key and field of everything that differs; no field where a whole node or edge is new or gone."""
     found: dict[tuple[str, str, Path], None] = {}
     for part in ("nodes", "edges"):
@@ -108,7 +74,8 @@ def _fields(difference: Difference) -> dict[tuple[str, str, Path], None]:
     return found | {("rest", "", grain(each.path)): None for each in difference.rest}
 
 
-def _value(state: State, part: str, key: str, path: Path) -> Any:
+def value_at(state: State, part: str, key: str, path: Path) -> Any:
+    """What stands in a field as `fields_of` names it; `ABSENT` where nothing does."""
     if part == "rest":
         return state.value("", path)
     thing = (state.nodes if part == "nodes" else state.edges).get(key, ABSENT)
@@ -126,3 +93,37 @@ def _shown(state: State, part: str, key: str, path: Path, value: Any) -> Any:
     return (
         masked_setting(state.nodes[key]["type"], path[1], value) if part == "nodes" and path[0] == "config" else value
     )
+
+
+# -- inside ----------------------------------------------------------------------------------------------------------
+
+
+def _conflicts(actor: Actor, workflow: Workflow, change: WorkflowChange) -> Iterator[Json]:
+    for name in ("name", "description", "category", "is_active"):
+        yours, stored = getattr(change, name), getattr(workflow, name)
+        if yours is not None and yours != stored:
+            yield _conflict(name, yours, stored)
+    stored_definition = selectors.get_version(actor=actor, workflow=workflow).definition
+    base = base_of(actor, workflow, version=change.version, revision=change.revision)
+    try:
+        wanted = change.definition or read_definition(change.parts or {}, base or stored_definition)
+    except InvalidInput:
+        return  # What cannot be read is refused for that once it is sent on the newest revision.
+    if wanted is None:
+        return
+    mine = fields_of(diff(base, wanted)) if base is not None else fields_of(diff(stored_definition, wanted))
+    theirs = fields_of(diff(base, stored_definition)) if base is not None else mine
+    yours, stored = State.of(wanted), State.of(stored_definition)
+    for part, key, path in mine:
+        if any(other[:2] == (part, key) and (other[2] == path or not other[2] or not path) for other in theirs):
+            values = [value_at(each, part, key, path) for each in (yours, stored)]
+            if not alike(*values):
+                name = ".".join((part, key, *path) if part != "rest" else path)
+                shown = [
+                    _shown(each, part, key, path, value) for each, value in zip((yours, stored), values, strict=True)
+                ]
+                yield _conflict(name, *shown)
+
+
+def _conflict(field: str, yours: Any, stored: Any) -> Json:
+    return {"field": field, "message": "Yours is not what is stored.", "yours": yours, "stored": stored}

@@ -74,6 +74,23 @@ class Filter:
         allowed = [each for each in DOCUMENTED if each not in ABOUT_EXECUTIONS or actor.may(Permission.EXECUTION_READ)]
         return cls({each: Narrowed() for each in allowed})
 
+    @classmethod
+    def of_kept(cls, kept: dict[str, Any]) -> Filter:
+        """From what `kept` wrote."""
+        events: dict[Event, Narrowed] = {
+            event: Narrowed(set(each["execution_ids"]), set(each["workflow_ids"]), each["level"])
+            for event, each in kept["events"].items()
+        }
+        return cls(events, kept["untouched"])
+
+    def kept(self) -> dict[str, Any]:
+        """As JSON, to be written down."""
+        events = {event: {**each.described(), "level": each.level} for event, each in self.events.items()}
+        return {"events": events, "untouched": self.untouched}
+
+    def copy(self) -> Filter:
+        return Filter.of_kept(self.kept())
+
     def add(self, actor: Actor, wish: Wish) -> None:
         """Raises `PermissionDenied` or `InvalidInput`, and then changes nothing."""
         if ABOUT_EXECUTIONS & set(wish.events):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Hashable
 from typing import Any
 
@@ -9,10 +10,11 @@ from pydantic import ValidationError
 
 from api.auterity.client_filter import Filter, Wish
 from api.auterity.client_metrics import METRICS
+from api.auterity.client_replay import Replay
 from api.auterity.client_streams import STREAMS, ClientStream
-from api.frames import data_frame
-from api.socket_codes import REPLACED
-from api.socket_limits import SHARED
+from api.auterity.organization_log import Lost
+from api.frames import Refusal, data_frame
+from api.socket_codes import AWAY, REPLACED
 from api.socket_watch import in_thread
 from api.sockets import DataShape, StreamConsumer
 from auterity.kernel.access import Actor
@@ -22,13 +24,14 @@ from executions import selectors
 from executions.models import Execution
 
 SHOWN_EXECUTIONS = 100
-NAMED_SECONDS = 24 * 3600
+CHANGE_SECONDS = 20.0
 
 
 class ClientConsumer(DataShape, StreamConsumer):
     """`connected`, then every frame of the events subscribed to. A newer connection of a user's client_id replaces the older."""
 
     stream: ClientStream | None = None
+    _replay: Replay | None = None
 
     # -- the stream ------------------------------------------------------------------------------------------------------
 
@@ -49,14 +52,13 @@ class ClientConsumer(DataShape, StreamConsumer):
     async def follow(self) -> None:
         await super().follow()
         assert self.actor is not None  # noqa: S101  As above.
-        self.stream, here = await STREAMS.take(self.actor, self._client_id, self._id, self._on_fact)
-        if not self._comes_back:
-            self.stream.filter = Filter.of_everything(self.actor)
+        self.stream, before = await STREAMS.take(
+            self.actor, self._client_id, self._id, self._on_fact, comes_back=self._comes_back
+        )
         METRICS.join(self)
         # Each connection puts an end to the one before it and to no other, so that of several at once one stays.
-        name = f"client:{self.actor.user_id}:{self._client_id}"
-        earlier = {here, await SHARED.swap(name, self._id, NAMED_SECONDS)} - {"", self._id}
-        await in_thread(LIVE.publish)([(self.topic(), {"replaced": each}) for each in earlier])
+        if before not in ("", self._id):
+            await in_thread(LIVE.publish)([(self.topic(), {"replaced": before})])
 
     async def unfollow(self) -> None:
         METRICS.leave(self)
@@ -65,7 +67,9 @@ class ClientConsumer(DataShape, StreamConsumer):
             STREAMS.leave(self.stream, self._on_fact)
 
     def _on_fact(self, fact: Fact) -> None:
-        if "replaced" not in fact:
+        if "lost" in fact:
+            self.end(_gone())
+        elif "replaced" not in fact:
             super()._on_fact(fact)
         elif fact["replaced"] == self._id:
             self._begin(self._close(REPLACED, "replaced"))
@@ -78,14 +82,26 @@ class ClientConsumer(DataShape, StreamConsumer):
             "client_id": self._client_id,
             "user_id": str(actor.user_id),
             **self.stream.filter.described(),
-            "stream_id": self.stream.id,
+            "stream_id": str(self.stream.id),
             "seq": seq,
             "executions": [_state(each) for each in runs],
         }
         return [data_frame("connected", about) | {"data": about}], seq, False
 
     async def _missed(self, actor: Actor, seq: int) -> list[Fact]:
-        return [] if self.stream is None else self.stream.after(seq)
+        assert self.stream is not None  # noqa: S101  As above.
+        kept = self.stream.after(seq)
+        if kept is not None:
+            return kept
+        if self._replay is None or self._replay.at != seq:
+            self._replay = Replay(actor.organization_id, self.stream.id, seq)
+        try:
+            return await in_thread(self._replay.more)()
+        except Lost as error:
+            self._replay = None
+            if seq == self._seq:
+                raise _gone() from error  # It was not asked for: the socket itself cannot go on.
+            return []
 
     def frame(self, fact: Fact) -> dict[str, Any]:
         return fact
@@ -97,7 +113,7 @@ class ClientConsumer(DataShape, StreamConsumer):
         return fact["type"]
 
     def look(self, head: int | None) -> None:
-        """The stream is in this process: nothing is lost on the way to the socket."""
+        """The stream is in this process: nothing is lost on the way from it to the socket."""
 
     # -- the client ------------------------------------------------------------------------------------------------------
 
@@ -108,12 +124,13 @@ class ClientConsumer(DataShape, StreamConsumer):
             return
         assert self.stream is not None  # noqa: S101  As above.
         about = self.word(message, "id")
+        wanted = self.stream.filter.copy()
         try:
             wish = Wish.model_validate(message.get("data") or {})
             if message["type"] == "unsubscribe":
-                self.stream.filter.remove(wish)
+                wanted.remove(wish)
             elif await in_thread(_all_known)(actor, wish):
-                self.stream.filter.add(actor, wish)
+                wanted.add(actor, wish)
             else:
                 await self._send(self.error_frame("NOT_FOUND", "One of these is no execution or workflow here.", about))
                 return
@@ -128,13 +145,25 @@ class ClientConsumer(DataShape, StreamConsumer):
         except PermissionDenied as error:
             await self._send(self.error_frame("FORBIDDEN", error.message, about))
             return
+        if wanted != self.stream.filter:
+            await self._change(self.stream, wanted)
         reply = {**self.stream.filter.described(), **({"id": about} if about is not None else {})}
         await self._send(self.own_frame(f"{message['type']}d", reply))
+
+    async def _change(self, stream: ClientStream, wanted: Filter) -> None:
+        try:
+            await asyncio.wait_for(STREAMS.change(stream, wanted), CHANGE_SECONDS)
+        except (Lost, TimeoutError) as error:
+            raise _gone() from error
 
     def metrics(self, figures: dict[str, Any]) -> None:
         """The figures of this moment, for whoever subscribed to them."""
         if self.stream is not None and "metrics_update" in self.stream.filter.events:
             self._on_fact(data_frame("metrics_update", figures))
+
+
+def _gone() -> Refusal:
+    return Refusal("INTERNAL_ERROR", AWAY, "The stream cannot go on here. Please come back.", "stream_lost")
 
 
 def _all_known(actor: Actor, wish: Wish) -> bool:

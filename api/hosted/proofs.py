@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts import passwords, proofs
+from accounts import links, passwords, proofs
 from accounts.models import LetterKind
 from api.hosted.fields import Drawn
 from api.hosted.views import HostedPage
@@ -23,7 +23,13 @@ class PasswordResetPage(HostedPage):
             passwords.reset(token=token, password=request.POST.get("password", ""))
         except InvalidInput as error:
             return self._show(request, " ".join(each.message for each in error.problems), status=400)
-        return self.say(request, "Done", "Your new password is set, and every login has ended. You can sign in.")
+        onward = request.GET.get("next", "")
+        return self.say(
+            request,
+            "Done",
+            "Your new password is set, and every login has ended. You can sign in.",
+            onward=onward if links.is_of_this_server(onward) else "",  # Anybody can write a link like the mailed one.
+        )
 
     def _show(self, request: HttpRequest, problem: str = "", status: int = 200) -> HttpResponse:
         field = Drawn("password", "password", "New password", "password", required=True, value="", problem=problem)

@@ -100,8 +100,12 @@ class HostedPage(View):
         message = "There is no such page." if problem.kind is Kind.NOT_FOUND else "What you sent cannot be read."
         return self.say(request, "This cannot be done", message, status=_STATUS.get(problem.kind, 400))
 
-    def say(self, request: HttpRequest, title: str, message: str, status: int = 200) -> HttpResponse:
-        return self.page(request, "hosted/message.html", {"title": title, "message": message}, status)
+    def say(
+        self, request: HttpRequest, title: str, message: str, status: int = 200, *, onward: str = ""
+    ) -> HttpResponse:
+        """`onward` is a path of this server to go on at."""
+        about = {"title": title, "message": message, "onward": onward}
+        return self.page(request, "hosted/message.html", about, status)
 
     def page(self, request: HttpRequest, template: str, about: dict[str, Any], status: int = 200) -> HttpResponse:
         return drawn_page(request, template, about, status)

@@ -47,6 +47,7 @@ ORCHESTRATOR = DIALECTS.add(
             "file_too_large": Wording(413, "INVALID_REQUEST"),
             "malformed_body": Wording(400, "INVALID_REQUEST"),
             "method_not_allowed": Wording(405, "INVALID_REQUEST"),
+            "no_pending_setup": Wording(409, "CONFLICT"),
             "not_acceptable": Wording(406, "INVALID_REQUEST"),
             "precondition_failed": Wording(412, "CONFLICT"),
             "quota_exceeded": Wording(429, "QUOTA_EXCEEDED"),

@@ -50,17 +50,27 @@ WORKFLOW_ENGINE = DIALECTS.add(
             "attestation_invalid": Wording(400, "ERR_400_ATTESTATION_INVALID"),
             "body_too_large": Wording(413, "ERR_413_TOO_LARGE"),
             "challenge_invalid": Wording(400, "ERR_400_CHALLENGE_INVALID"),
+            "change_id_reused": Wording(422, "ERR_422_VALIDATION"),
+            "checksum_mismatch": Wording(400, "ERR_400_CHECKSUM"),
+            "client_invalid": Wording(401, "ERR_401_CLIENT_INVALID"),
             "consent_denied": Wording(400, "ERR_400_OAUTH_DENIED"),
             "crashed": Wording(500, "ERR_500_INTERNAL"),
             "csrf_failed": Wording(403, "ERR_403_CSRF"),
+            "cursor_expired": Wording(410, "ERR_410_CURSOR_EXPIRED"),
+            "device_challenge_invalid": Wording(401, "ERR_401_CHALLENGE_INVALID"),
+            "device_limit": Wording(409, "ERR_409_DEVICE_LIMIT"),
             "device_mismatch": Wording(401, "ERR_401_DEVICE_MISMATCH"),
+            "device_revoked": Wording(403, "ERR_403_DEVICE_REVOKED"),
             "domain_refused": Wording(403, "ERR_403_DOMAIN"),
             "duplicate_incident": Wording(409, "ERR_409_DUPLICATE"),
             "exchange_refused": Wording(401, "ERR_401_OAUTH_EXCHANGE"),
             "file_refused": Wording(415, "ERR_415_MEDIA_TYPE"),
             "file_too_large": Wording(413, "ERR_413_TOO_LARGE"),
             "fresh_login_required": Wording(403, "ERR_403_FRESH_LOGIN_REQUIRED"),
+            "grant_incomplete": Wording(400, "ERR_400_GRANT"),
             "idempotency_mismatch": Wording(422, "ERR_422_VALIDATION"),
+            "key_in_use": Wording(409, "ERR_409_KEY_IN_USE"),
+            "key_invalid": Wording(400, "ERR_400_KEY_INVALID"),
             "link_invalid": Wording(400, "ERR_400_RESET_TOKEN_INVALID"),
             "link_required": Wording(409, "ERR_409_ACCOUNT_EXISTS"),
             "linked_elsewhere": Wording(409, "ERR_409_ACCOUNT_LINKED_ELSEWHERE"),
@@ -72,6 +82,7 @@ WORKFLOW_ENGINE = DIALECTS.add(
             "mfa_not_enabled": Wording(400, "ERR_400_NOT_ENABLED"),
             "mfa_required": Wording(401, "ERR_401_MFA_REQUIRED"),
             "mfa_token_invalid": Wording(401, "ERR_401_MFA_TOKEN_INVALID"),
+            "native_refresh_only": Wording(401, "ERR_401_REFRESH_INVALID"),
             "no_pending_setup": Wording(400, "ERR_400_NO_PENDING_SETUP"),
             "not_acceptable": Wording(406, "ERR_406_NOT_ACCEPTABLE"),
             "oauth_not_configured": Wording(503, "ERR_503_OAUTH_NOT_CONFIGURED"),
@@ -89,13 +100,16 @@ WORKFLOW_ENGINE = DIALECTS.add(
             "provider_unavailable": Wording(502, "ERR_502_PROVIDER"),
             "quota_exceeded": Wording(429, "ERR_429_QUOTA"),
             "redirect_refused": Wording(400, "ERR_400_REDIRECT_URI"),
+            "redirect_uri_invalid": Wording(400, "ERR_400_REDIRECT_URI"),
             "refresh_invalid": Wording(401, "ERR_401_REFRESH_INVALID"),
             "refresh_reused": Wording(401, "ERR_401_REFRESH_REUSED"),
             "registration_closed": Wording(403, "ERR_403_REGISTRATION_CLOSED"),
             "reserved_event": Wording(400, "ERR_400_RESERVED_EVENT"),
             "risk_blocked": Wording(403, "ERR_403_RISK_BLOCKED"),
+            "scope_denied": Wording(403, "ERR_403_SCOPE"),
             "scope_unknown": Wording(400, "ERR_400_SCOPE"),
             "session_ended": Wording(401, "ERR_401_SESSION_REVOKED"),
+            "signature_invalid": Wording(401, "ERR_401_SIGNATURE_INVALID"),
             "sso_elsewhere": Wording(403, "ERR_403_SSO_ELSEWHERE"),
             "sso_required": Wording(403, "ERR_403_SSO_REQUIRED"),
             "state_invalid": Wording(400, "ERR_400_STATE_INVALID"),
@@ -104,7 +118,9 @@ WORKFLOW_ENGINE = DIALECTS.add(
             "tier_not_allowed": Wording(403, "ERR_403_TIER_NOT_ALLOWED"),
             "tier_too_low": Wording(403, "ERR_403_TIER"),
             "token_expired": Wording(401, "ERR_401_TOKEN_EXPIRED"),
+            "unknown_collection": Wording(400, "ERR_400_COLLECTION"),
             "unsupported_media_type": Wording(415, "ERR_415_MEDIA_TYPE"),
+            "upgrade_required": Wording(426, "ERR_426_UPGRADE_REQUIRED"),
             "wrong_credentials": Wording(401, "ERR_401_INVALID_CREDENTIALS"),
         },
         kinds={
@@ -138,13 +154,14 @@ class WorkflowEngineView(DialectView):
     """A view of 003. What it answers becomes the `data` of `{success, data, message}`; a `raw` view's is sent as it is.
 
     A list is answered by `api.workflow_engine.pages.paged` and declared as `list[Item]`.
+    `Answer.beside` may hold another message, and an item may name in `listed_as` the shape of what stands beside it.
     """
 
     dialect = WORKFLOW_ENGINE
     raw: ClassVar[bool] = False
 
     def enveloped(self, body: Any, says: str, beside: dict[str, Any]) -> Any:
-        return body if self.raw else {"success": True, "data": body, **beside, "message": says or "OK"}
+        return body if self.raw else {"success": True, "data": body, "message": says or "OK", **beside}
 
     @classmethod
     def documented(cls, answer: Any) -> Any:
@@ -156,5 +173,6 @@ def _in_envelope(answer: Any) -> type[BaseModel]:
     """`Thing` becomes `ThingAnswer`, a list of them `ThingListing`."""
     if get_origin(answer) is list:
         (item,) = get_args(answer)
-        return create_model(f"{item.__name__}Listing", __base__=Listing, data=(answer, ...))
+        base = getattr(item, "listed_as", Listing)
+        return create_model(f"{item.__name__}Listing", __base__=base, data=(answer, ...))
     return create_model(f"{answer.__name__}Answer", __base__=Envelope, data=(answer, ...))

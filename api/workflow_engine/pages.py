@@ -74,6 +74,26 @@ def paged(
     return Answer(items, headers=headers, beside=beside)
 
 
+COUNTED = 10_000  # rows of a table without end that are counted one by one; beyond, `total` is so many
+
+
+def cut_endless(rows: QuerySet[Any], query: PerPageQuery) -> tuple[list[Any], dict[str, Any], bool]:
+    """One page's rows, the keys of `PageOfMany`, and whether `total` is exact, for a table that grows without end.
+
+    Keys are walked in the rows' order, only a page's rows are read, and none is counted where the page itself shows the end.
+    """
+    start, size = (query.page - 1) * query.per_page, query.per_page
+    keys = list(rows.values_list("pk", flat=True)[start : start + size + 1])
+    if len(keys) <= size and (keys or start == 0):
+        total, exact = start + len(keys), True
+    else:
+        counted = rows.order_by()[: COUNTED + 1].count()
+        total, exact = max(min(counted, COUNTED), start + len(keys[:size])), counted <= COUNTED
+    found = {each.pk: each for each in rows.order_by().filter(pk__in=keys[:size])}
+    about = {"page": query.page, "per_page": size, "total": total, "pages": math.ceil(total / size)}
+    return [found[key] for key in keys[:size] if key in found], about, exact
+
+
 def ordered(rows: QuerySet[Any], sort: str, fields: Mapping[str, str], *, usual: str) -> QuerySet[Any]:
     """The rows in the order that `sort` names, by the names that a client knows (`fields`: to the model's), then by id.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
-from auterity.kernel.errors import PermissionDenied
+from auterity.kernel.errors import PermissionDenied, ScopeDenied
 
 
 class Permission(StrEnum):
@@ -35,6 +35,22 @@ class Permission(StrEnum):
     WORKFLOW_EXECUTE = "workflow:execute"
     WORKFLOW_READ = "workflow:read"
     WORKFLOW_UPDATE = "workflow:update"
+
+
+class Scope(StrEnum):
+    """What a narrow token may be used for (003, Native API Router). Any other login may be used for all of it."""
+
+    DATA_READ = "data.read"
+    DATA_WRITE = "data.write"
+    UPLOAD = "upload"
+
+
+# What somebody must hold, when they ask for a narrow token and whenever they use it, for it to have the scope.
+SCOPE_PERMISSIONS: dict[Scope, Permission] = {
+    Scope.DATA_READ: Permission.WORKFLOW_READ,
+    Scope.DATA_WRITE: Permission.WORKFLOW_UPDATE,
+    Scope.UPLOAD: Permission.WORKFLOW_EXECUTE,
+}
 
 
 class Role(StrEnum):
@@ -101,6 +117,9 @@ class Actor:
     session_id: UUID | None = field(default=None, compare=False)
     custom_role: str = ""  # the name of a role that the organization made itself; `role` is its rank then
     key_id: UUID | None = field(default=None, compare=False)  # the API key that stands for a login
+    # The security tier that the organization's policy asks of every login (`accounts.tiers`); empty where it asks for none.
+    minimum_tier: str = field(default="", compare=False)
+    scopes: frozenset[Scope] | None = field(default=None, compare=False)  # a narrow token's; None for any other login
 
     @property
     def role_name(self) -> str:
@@ -117,6 +136,17 @@ def require(actor: Actor, permission: Permission) -> None:
             f"This needs the permission {permission.value}; your role {actor.role_name} does not have it.",
             required=permission.value,
         )
+
+
+def require_scope(actor: Actor, scope: Scope) -> None:
+    """Raise `ScopeDenied` where a narrow token stands for the login and does not have the scope."""
+    if actor.scopes is not None and scope not in actor.scopes:
+        raise ScopeDenied(f"This needs a token with the scope {scope.value}.", required=scope.value)
+
+
+def scopes_within(permissions: frozenset[Permission]) -> frozenset[Scope]:
+    """The scopes that a narrow token of somebody with these permissions can have."""
+    return frozenset(scope for scope, needed in SCOPE_PERMISSIONS.items() if needed in permissions)
 
 
 def require_person(actor: Actor) -> None:

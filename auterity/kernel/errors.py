@@ -67,6 +67,14 @@ class PermissionDenied(DomainError):
     sentence = "Your role does not allow this."
 
 
+class ScopeDenied(DomainError):
+    """`details.required` is the scope that was wanted, where one would do."""
+
+    kind = Kind.FORBIDDEN
+    slug = "scope_denied"
+    sentence = "A token with narrow scopes cannot be used for this."
+
+
 class RevisionConflict(DomainError):
     """A save named an older revision than the stored one."""
 

@@ -10,6 +10,7 @@ import structlog
 from corsheaders.defaults import default_headers
 
 from auterity import env
+from auterity.settings.native import native_apps
 
 ENV = env.read()
 ROOT = env.ROOT
@@ -20,10 +21,8 @@ SECRET_KEY = ENV.secret_key
 DEBUG = ENV.debug
 ALLOWED_HOSTS = ENV.allowed_hosts or ["localhost", "127.0.0.1", "[::1]"]
 PUBLIC_URL = ENV.public_url or f"http://localhost:{ENV.port}"
-VAULT_KEYS = [
-    *ENV.vault_keys,
-    f"vault:{SECRET_KEY}",
-]  # The newest wraps; the last one is for what was stored before any was set.
+# The newest wraps; the last one is for what was stored before any was set.
+VAULT_KEYS = [*ENV.vault_keys, f"vault:{SECRET_KEY}"]
 
 INSTALLED_APPS = [
     "unfold",
@@ -43,12 +42,15 @@ INSTALLED_APPS = [
     "vault",
     "integrations",
     "identity",
+    "devices",
+    "preferences",
     "artefacts",
     "ai",
     "workflows",
     "templates_app",
     "executions",
     "notifications",
+    "native",
     "monitoring",
     "security",
     "privacy",
@@ -119,6 +121,7 @@ def database(url: str) -> dict[str, Any]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "connect_timeout": 5,
+            "prepare_threshold": 5,  # Only what asks for it is prepared (`auterity.kernel.sql.fetch`).
             "options": "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000",
         },
     }
@@ -308,8 +311,12 @@ MONITORING: dict[str, Any] = {
 # The audit trail. An organization's own policy may keep it longer or shorter, but never under `least_days`.
 AUDIT: dict[str, Any] = {"keep_days": 365, "least_days": 30}
 
+NATIVE = native_apps(support_email=ENV.support_email)
+
 SOCKETS: dict[str, Any] = {"most": 4000}  # open at once in one process
 
+REGISTRATION = ENV.registration
+NATIVE_MINIMUM_VERSION = ENV.native_minimum_version
 PASSKEY_DOMAIN = ENV.passkey_domain
 PASSKEY_ORIGINS = ENV.passkey_origins
 GOOGLE: dict[str, Any] = {

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from auterity.kernel.access import Actor, Permission, require
+from accounts import tiers
+from auterity.kernel.access import Actor
 from auterity.kernel.errors import InvalidInput
 from engine.expression_values import as_text
 from executions.trials.assertions import Checked, hold
@@ -84,7 +85,7 @@ def run_cases(*, actor: Actor, workflow_id: UUID, number: int | None = None, cas
 
     Raises `WorkflowNotFound`, `VersionNotFound`, `CaseNotFound`, and `DefinitionRefused` where the version cannot run.
     """
-    require(actor, Permission.WORKFLOW_EXECUTE)
+    tiers.require_action(actor, "execute_workflow")
     version, plan = planned(actor, workflow_id, number)
     found: Iterable[WorkflowTestCase]
     if case_id is not None:

@@ -11,8 +11,9 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 
+from accounts import tiers
 from audit.trail import record
-from auterity.kernel.access import Actor, Permission, require
+from auterity.kernel.access import Actor
 from auterity.kernel.errors import FieldProblem, InvalidInput
 from auterity.kernel.models import uuid7
 from engine.expressions import Scope
@@ -61,7 +62,7 @@ def dry_run(
     Nothing is stored and nothing is done outside. Raises `WorkflowNotFound`, `VersionNotFound`, `DefinitionRefused` where the
     version cannot run, and `InvalidInput` for a pin or a mock that fits no node.
     """
-    require(actor, Permission.WORKFLOW_EXECUTE)
+    tiers.require_action(actor, "execute_workflow")
     version, plan = planned(actor, workflow_id, number)
     given = read_given(plan, inputs=inputs, context=context, pinned=pinned, mocks=mocks)
     return version, try_out(plan.graph, given, about=about(plan))
@@ -96,7 +97,7 @@ def try_node(
 
     Raises `WorkflowNotFound`, `VersionNotFound`, `NodeNotFound`, `ExecutionNotFound`, `DefinitionRefused`, `InvalidInput`.
     """
-    require(actor, Permission.WORKFLOW_EXECUTE)
+    tiers.require_action(actor, "execute_workflow")
     version, plan = planned(actor, workflow_id, number)
     if node_id not in plan.graph.by_id:
         raise NodeNotFound

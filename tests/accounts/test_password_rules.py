@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import logins, members, passwords, policies, services
+from accounts import logins, members, passwords, policy_changes, services
 from accounts.clients import Client
 from accounts.errors import PasswordExpired, PasswordReused
-from accounts.models import Membership, Organization, PasswordRecord, User
+from accounts.models import Membership, Organization, OrganizationPolicies, PasswordRecord, User
 from accounts.password_rules import problems
 from accounts.policies import DEFAULT, Rules
 from auterity.kernel.access import Actor, Role
@@ -90,9 +90,7 @@ def test_the_last_five_are_not_chosen_again(admin: Actor, change: Any) -> None:
 def test_the_strictest_of_all_organizations_counts(admin: Actor, change: Any) -> None:
     other = Organization.objects.create(name="Second")
     Membership.objects.create(user_id=admin.user_id, organization=other, role=Role.ADMIN.value)
-    policies.change(
-        actor=Actor(admin.user_id, other.pk, Role.ADMIN, admin.permissions), changes={"password_min_length": 20}
-    )
+    OrganizationPolicies.unscoped.create(organization_id=other.pk, chosen={"password_min_length": 20})
     with pytest.raises(InvalidInput) as refusal:
         change(actor=admin, current_password=PASSWORD, new_password="a better battery 7")
     assert "at least 20" in refusal.value.problems[0].message
@@ -100,7 +98,7 @@ def test_the_strictest_of_all_organizations_counts(admin: Actor, change: Any) ->
 
 
 def test_a_colleague_gets_a_password_by_the_organizations_rules(admin: Actor) -> None:
-    policies.change(actor=admin, changes={"password_min_length": 20})
+    policy_changes.change(actor=admin, changes={"password_min_length": 20})
     add = partial(
         members.members_add, actor=admin, email="c@example.com", first_name="Cy", last_name="Coe", role=Role.MEMBER
     )
@@ -112,7 +110,7 @@ def test_a_colleague_gets_a_password_by_the_organizations_rules(admin: Actor) ->
 
 
 def test_an_old_password_is_replaced_before_anybody_gets_in(founder: Any, admin: Actor, log_in: Any) -> None:
-    policies.change(actor=admin, changes={"password_max_age_days": 30})
+    policy_changes.change(actor=admin, changes={"password_max_age_days": 30})
     assert log_in().access_token
     late = timezone.now() + timedelta(days=31)
     with pytest.raises(PasswordExpired):

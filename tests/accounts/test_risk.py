@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import attempts, logins, own_sessions, policies, risk
+from accounts import attempts, logins, own_sessions, policy_changes, risk
 from accounts.clients import Client
 from accounts.errors import MfaRequired, RiskBlocked, WrongCredentials
 from accounts.models import LoginAttempt, Session, TrustedDevice
@@ -109,14 +109,14 @@ def test_every_login_is_judged_and_the_judgement_kept_with_it(log_in_from: Any) 
 def test_between_the_thresholds_a_second_factor_is_asked_for_and_above_nobody_gets_in(
     admin: Actor, log_in_from: Any
 ) -> None:
-    policies.change(actor=admin, changes={"risk_challenge": 40})
+    policy_changes.change(actor=admin, changes={"risk_challenge": 40})
     with pytest.raises(MfaRequired) as challenge:
         log_in_from(AWAY)
     assert challenge.value.risk is not None
     assert challenge.value.risk["level"] == "high"
     assert challenge.value.details["methods"] == ["email_code"]
     assert log_in_from(AWAY, judged=False).access_token
-    policies.change(actor=admin, changes={"risk_every_login": True, "risk_challenge": 5, "risk_block": 40})
+    policy_changes.change(actor=admin, changes={"risk_every_login": True, "risk_challenge": 5, "risk_block": 40})
     for _ in range(3):
         with pytest.raises(WrongCredentials):
             log_in_from(AWAY, password="a wrong horse")
@@ -131,7 +131,7 @@ def test_between_the_thresholds_a_second_factor_is_asked_for_and_above_nobody_ge
 
 @pytest.mark.django_db
 def test_a_trusted_device_is_not_questioned_for_being_new(admin: Actor, log_in_from: Any) -> None:
-    policies.change(actor=admin, changes={"risk_challenge": 20})
+    policy_changes.change(actor=admin, changes={"risk_challenge": 20})
     at_home_on = Client(
         "test", 600, address=HOME.address, user_agent="Safari", fingerprint="tablet", device_name="Tablet"
     )

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import overview, policies, tiers
+from accounts import overview, policy_changes, tiers
 from accounts.errors import FreshLoginRequired, TierTooLow
-from accounts.models import Session, User
+from accounts.models import OrganizationPolicies, Session, User
 from accounts.policies import Tier
 from accounts.tiers import Facts, Requirement, lacking, tier_of
 from audit.models import AuditEvent
@@ -84,12 +84,13 @@ def test_a_sensitive_action_needs_a_fresh_login_and_the_permission(admin: Actor)
 
 
 def test_tiers_count_where_the_policy_says_so(admin: Actor) -> None:
-    policies.change(actor=admin, changes={"enforce_tiers": True})
+    rules = OrganizationPolicies.unscoped.create(organization_id=admin.organization_id, chosen={"enforce_tiers": True})
     with pytest.raises(TierTooLow) as refusal:
         tiers.require_action(admin, "export_data")
     assert refusal.value.details["required_tier"] == "elevated"
     assert overview.check(admin, "manage_users").required is Tier.MAXIMUM
-    policies.change(actor=admin, changes={"enforce_tiers": None, "minimum_tier": "elevated"})
+    rules.chosen = {"minimum_tier": "elevated"}
+    rules.save()
     assert overview.check(admin, "execute_workflow").missing == ("verified_email", "totp")
 
 
@@ -113,7 +114,7 @@ def test_the_overview_adds_up_and_says_what_would_help(admin: Actor) -> None:
 
 def test_what_happens_to_an_account_is_in_the_trail(admin: Actor) -> None:
     enable(admin, now=timezone.now())
-    policies.change(actor=admin, changes={"password_min_length": 12})
+    policy_changes.change(actor=admin, changes={"password_min_length": 12})
     kinds = list(AuditEvent.objects.of(admin).order_by("id").values_list("event_type", flat=True))
     assert kinds == ["auth.login.success", "auth.second_factor.enabled", "policy.changed"]
     changed = AuditEvent.objects.of(admin).get(event_type="policy.changed")

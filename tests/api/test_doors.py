@@ -16,6 +16,7 @@ from tests.api.routes import Route, routes
 
 pytestmark = pytest.mark.django_db
 
+QUERIES = {"GET /native/updates": "?platform=linux&app_version=1.0.0"}  # without which they do not answer
 PUBLIC = {
     "GET /api/exports/<uuid:export_id>/content",  # A signed link of 15 minutes is the proof.
     "GET /api/health",
@@ -25,6 +26,8 @@ PUBLIC = {
     "GET /health",
     "GET /health/live",
     "GET /health/ready",
+    "GET /native/config",
+    "GET /native/updates",
     "GET /openapi.json",
     "GET /redoc",
     "POST /api/auth/forgot-password",
@@ -54,6 +57,11 @@ PUBLIC = {
     "POST /api/v1/auth/register",
     "POST /api/v1/auth/reset-password",
     "POST /api/workflows/<uuid:workflow_id>/triggers/<str:node_id>",  # The caller proves itself to the trigger.
+    "POST /native/api/authenticate",  # A refresh token, a signature or a bearer says whose login it is.
+    "POST /native/auth/device/authenticate",  # The key that was registered is the proof.
+    "POST /native/auth/login",
+    "POST /native/auth/refresh",
+    "POST /native/auth/register",
     "POST /v1/auth/login",
     "POST /v1/auth/refresh",
 }
@@ -68,7 +76,8 @@ def test_the_public_list_names_real_routes() -> None:
 
 def test_an_address_that_is_no_api_view_is_only_the_operators_site() -> None:
     assert all(
-        each.path.startswith(("/api/", "/v1/", "/health", "/docs", "/redoc", "/openapi.json")) for each in routes()
+        each.path.startswith(("/api/", "/native/", "/v1/", "/health", "/docs", "/redoc", "/openapi.json"))
+        for each in routes()
     )
 
 
@@ -129,7 +138,7 @@ def test_no_closed_route_opens_without_a_good_access_token(ann: Person) -> None:
 @pytest.mark.parametrize("route", [each for each in routes() if str(each) in PUBLIC], ids=str)
 def test_public_routes_do_not_look_at_a_token(anyone: Api, route: Route) -> None:
     anyone.token = "garbage"
-    answer = anyone.call(route.method, route.path)
+    answer = anyone.call(route.method, route.path + QUERIES.get(str(route), ""))
     if str(route).endswith(("/authorize", "/authenticate/begin", "/content")):  # What is asked for may not be there.
         assert answer.status_code in (200, 404, 503)
     else:

@@ -196,7 +196,7 @@ def test_every_refusal_shows_the_code_it_comes_with(operations: dict[str, dict[s
         for status, answer in about["responses"].items():
             shown = answer.get("content", {}).get("application/json", {}).get("examples", {})
             assert shown or status in SUCCESS or status in ("503",), name
-            if not shown:
+            if not shown or status in SUCCESS:
                 continue
             assert {f"- `{code[:-3]}_{code[-3:]}` " in answer["description"] for code in shown} == {True}, name
             for example in shown.values():

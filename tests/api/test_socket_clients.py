@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.auterity import client_metrics, client_streams
+from api.auterity import client_metrics
 from api.auterity.client_metrics import METRICS
 from auterity.embedded import start_runner, stop_runner
 from auterity.kernel.live import LIVE
@@ -146,17 +146,6 @@ def test_who_comes_back_gets_what_it_missed(server: Server, ann: Person, run: st
             assert seqs(frames[:-1]) == list(range(cut + 1, again["seq"] + 1))
             assert frames[: len(seen) - cut] == seen[cut:]
             assert {each["data"].get("execution_id") for each in frames[len(seen) - cut : -1]} == {second}
-
-
-def test_a_stream_that_is_not_kept_begins_anew(server: Server, run: str, token: str) -> None:
-    with server.socket("/ws/gone", header=token) as socket:
-        first = connected(socket)
-    server.settle()
-    with server.socket("/ws/gone", header=token, query="?last_seq=7") as socket:
-        again = connected(socket)
-        assert again["data"]["stream_id"] != first["data"]["stream_id"]
-        error, fresh = socket.receive(), socket.receive()
-        assert (error["type"], error["data"]["code"], fresh["type"]) == ("error", "SEQ_UNAVAILABLE", "connected")
 
 
 def test_common_frames_speak_in_data(server: Server, token: str) -> None:
@@ -308,18 +297,3 @@ def test_a_line_that_comes_too_early_waits_for_those_before_it(
         with running():
             frames = until_ended(socket)
     assert [each["data"]["execution_seq"] for each in frames] == list(range(1, len(frames) + 1))
-
-
-def test_what_is_no_longer_kept_is_said_to_be(
-    server: Server, run: str, token: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert (client_streams.KEPT_FRAMES, client_streams.KEPT_SECONDS) == (1000, 300.0)
-    monkeypatch.setattr(client_streams, "KEPT_FRAMES", 2)
-    with server.socket("/ws/short", header=token) as socket:
-        connected(socket)
-        with running():
-            newest = until_ended(socket)[-1]["seq"]
-        assert socket.ask({"type": "resume", "last_seq": newest - 3})["data"]["code"] == "SEQ_UNAVAILABLE"
-        assert connected(socket)["seq"] == newest
-        socket.send({"type": "resume", "last_seq": newest - 2})
-        assert seqs(socket.until("replay_done")) == [newest - 1, newest, newest]

@@ -21,6 +21,7 @@ OUTGOING = {
     "socket", "telnetlib", "urllib.request", "urllib3", "websockets", "xmlrpc",
 }  # fmt: skip
 NOT_TO_CONNECT = {
+    ("auterity/kernel/sql.py", "psycopg"): {"Cursor"},  # On the connection that Django opened.
     ("executions/runner.py", "socket"): {"gethostname"},  # A worker's name in its leases.
     ("integrations/watch.py", "socket"): {
         "fromfd",

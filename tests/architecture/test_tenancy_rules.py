@@ -17,7 +17,7 @@ MAY_LOOK_ACROSS_TENANTS = {
     "accounts/keys.py",  # keys that its caller has found, ended together
     "accounts/invitations.py",  # a link proves somebody to one invitation, before they belong to its organization
     "accounts/letters.py",  # a mail that is due, whoever's it is
-    "accounts/policies.py",  # the row of the actor's own organization, which is made when it is first changed
+    "accounts/policy_changes.py",  # the row of the actor's own organization, which is made when it is first changed
     "accounts/quotas.py",  # what was held back for work that was never heard of again, whoever's it was
     "ai/services.py",  # usage of several organizations' executions, written in one commit
     "artefacts/selectors.py",  # files whose time is over, whoever's they are
@@ -71,14 +71,23 @@ MAY_LOOK_ACROSS_TENANTS = {
 # Rows that belong to a row that belongs to somebody; they have no organization of their own.
 OWNED_THROUGH_A_PARENT = {"artefacts.ArtefactChunk", "executions.ExecutionStep", "executions.WorkflowFigures"}
 # What belongs to a person, whichever organizations they are in.
-OWNED_BY_A_PERSON = {"identity.Ceremony", "identity.ExternalIdentity", "identity.OAuthState", "identity.Passkey"}
+OWNED_BY_A_PERSON = {
+    "devices.Device",
+    "identity.Ceremony",
+    "identity.ExternalIdentity",
+    "identity.OAuthState",
+    "identity.Passkey",
+}
 # What belongs to the platform and to no tenant.
 NOBODYS = {
     "security.DetectorRun",
     "audit.AuditChain",
+    "devices.DeviceChallenge",
+    "devices.Installation",
     "executions.Worker",
     "monitoring.RequestBucket",
     "monitoring.SystemAlert",
+    "native.Release",
     "notifications.SystemAnnouncement",
     "privacy.Erasure",
 }

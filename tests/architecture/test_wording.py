@@ -15,11 +15,26 @@ from tests.api.routes import routes
 from tests.architecture.source import modules
 
 STATUSES = {
-    Kind.INVALID: {400, 405, 406, 413, 415, 422},
+    Kind.INVALID: {
+        400,
+        405,
+        406,
+        409,
+        413,
+        415,
+        422,
+        426,
+    },  # 409: nothing to confirm (002). 426: an app that is too old (003).
     Kind.UNAUTHENTICATED: {401},
     Kind.FORBIDDEN: {400, 403},  # 400: an inactive account (001).
     Kind.NOT_FOUND: {404},
-    Kind.CONFLICT: {400, 409, 412, 422},  # 400: an e-mail that is taken (000, 001). 412: If-Match.
+    Kind.CONFLICT: {
+        400,
+        409,
+        410,
+        412,
+        422,
+    },  # 400: an e-mail that is taken (000, 001). 410: a cursor (003). 412: If-Match.
     Kind.LIMITED: {403, 429},  # 403: an account that is locked (003).
     Kind.UNAVAILABLE: {500, 502, 503},  # 502: another provider's fault (003).
 }

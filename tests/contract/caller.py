@@ -26,15 +26,16 @@ class Caller:
 
     def made(self, path: str, body: Any) -> dict[str, Any]:
         """The body of a POST that has to succeed, because a play stands on it. Raises `Unplayable` when the door is not there."""
-        return self._sure(self.call("POST", path, json=body), f"POST {path}")
+        return self.sure(self.call("POST", path, json=body), f"POST {path}")
 
     def read(self, path: str, **query: Any) -> dict[str, Any]:
-        return self._sure(self.call("GET", path, params=query), f"GET {path}")
+        return self.sure(self.call("GET", path, params=query), f"GET {path}")
 
-    def _sure(self, answer: Answer, what: str) -> dict[str, Any]:
+    def sure(self, answer: Answer, what: str) -> dict[str, Any]:
+        """The body of an answer that has to be a success. Raises `Unplayable`."""
         if answer.status_code >= 400:
             raise Unplayable(f"{what} answered {answer.status_code}: {answer.text[:200]}")
-        found: dict[str, Any] = answer.json()
+        found: dict[str, Any] = answer.json() if answer.content else {}
         return found
 
 

@@ -12,8 +12,9 @@ from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 from scripts import clients
-from tests.contract.product import Product, product
-from tests.contract.stages import World
+from tests.contract.product import Product, outside_settings, product
+from tests.contract.world import World
+from tests.identity.provider import Provider
 
 CUSTOMER = {
     "dms_customer_id": "C1",
@@ -70,15 +71,24 @@ def contract_tools() -> None:
 
 
 @pytest.fixture(scope="session")
-def served(outside: HTTPServer) -> Iterator[Product]:
-    with product(OPENAI_API_KEY="sk-stage", OPENAI_BASE_URL=outside.url_for("/v1")) as started:
+def google() -> Iterator[Provider]:
+    """A provider in Google's place."""
+    server = HTTPServer(host="localhost")
+    server.start()  # Its port is in the provider's name.
+    yield Provider(server)
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def served(outside: HTTPServer, google: Provider) -> Iterator[Product]:
+    with product(**outside_settings(outside, google)) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def world(served: Product, outside: HTTPServer) -> Iterator[World]:
+def world(served: Product, outside: HTTPServer, google: Provider) -> Iterator[World]:
     with httpx2.Client(base_url=served.url, timeout=40) as client:
-        yield World(served, served.people, outside, client)
+        yield World(served, served.people, outside, google, client)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

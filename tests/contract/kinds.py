@@ -1,4 +1,4 @@
-"""Whether a value is of a documented type, in the type language of `auterity.yaml`."""
+"""Whether a value is of a documented type, in the type language of `auterity.yaml`. `true` and `false` are themselves."""
 
 from __future__ import annotations
 
@@ -50,6 +50,8 @@ class Kinds:
             if not isinstance(value, list):
                 return [f"{place} is {value!r:.80}, not a list"]
             return [each for at, item in enumerate(value) for each in self.wrong(item, kind[0], f"{place}[{at}]")]
+        if isinstance(kind, bool):
+            return [] if value is kind else [f"{place} is {value!r:.80}, not {kind}"]
         if kind.endswith("|null"):
             return [] if value is None else self.wrong(value, kind.removesuffix("|null"), place)
         if kind.startswith("map("):

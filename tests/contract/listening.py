@@ -11,10 +11,13 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import ClientConnection, connect
 
-from tests.contract.player import CONTRACT, KINDS, filled
-from tests.contract.stages import Stage, World
+from tests.contract.contracts import CONTRACTS
+from tests.contract.player import filled
+from tests.contract.stages import Stage
+from tests.contract.world import World
 
-SOCKETS: dict[str, dict[str, Any]] = {each["id"]: each for each in CONTRACT["sockets"]}
+KINDS = CONTRACTS["auterity"].kinds
+SOCKETS = CONTRACTS["auterity"].sockets
 SECONDS = 15.0
 
 

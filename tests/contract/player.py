@@ -1,25 +1,19 @@
-"""Plays one operation of the contract against the served product and says what is not as documented."""
+"""Plays one operation of a contract against the served product and says what is not as documented."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tests.contract.caller import Absent, Answer, Caller, Unplayable
-from tests.contract.kinds import Kinds
-from tests.contract.stages import Stage, World
+from tests.contract.contracts import Contract, Operation, served
+from tests.contract.stages import Stage
+from tests.contract.world import World
 
-CONTRACT: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "auterity.yaml").read_text())
-EDITIONS: list[str] = CONTRACT["editions"]
-OPERATIONS: dict[str, dict[str, Any]] = {each["id"]: each for each in CONTRACT["operations"]}
-KINDS = Kinds(CONTRACT["types"])
-LEGACY, NEWEST = "2023-12-01", "2025-08-08"
 _LISTS = ("workflows", "executions", "templates")
+_NO_DOOR = {"/docs", "/redoc", "/openapi.json"}  # Pages beside the API, which carry none of its headers.
 
 
 @dataclass
@@ -32,68 +26,174 @@ class Played:
     wrong: list[str] = field(default_factory=list)
 
 
-def is_served(world: World, operation: Mapping[str, Any]) -> bool:
-    method, path = operation["call"].split()
-    if path.startswith("/api/"):
-        return operation["call"] in world.served
-    return world.client.request(method, path).status_code == 200
+@dataclass(frozen=True)
+class Player:
+    """Plays one contract in one edition."""
 
+    world: World
+    contract: Contract
+    edition: str
 
-def play(world: World, operation: Mapping[str, Any], edition: str) -> Played:
-    """Every documented request and every refusal that can be provoked, in one edition."""
-    played = Played()
-    for request in operation["plays"]:
+    def play(self, operation: Operation) -> Played:
+        """Every documented request and every refusal that can be provoked."""
+        played = Played()
+        for request in operation["plays"]:
+            try:
+                played.wrong += self._tried(operation, request, self._differs)
+                played.plays += 1
+            except Absent as why:
+                played.unplayed.append(f"{_title(request)}: {why}")
+        for refusal in operation.get("refusals", ()):
+            lacking = "needs" in refusal and self.contract.operations[refusal["needs"]]["call"] not in served()
+            if "unplayed" in refusal or lacking:
+                played.unplayed.append(f"{_title(refusal)}: {refusal.get('unplayed', 'needs what is not served')}")
+                continue
+            try:
+                played.wrong += self._tried(operation, refusal, self._not_refused)
+                played.refusals += 1
+            except Absent as why:
+                played.unplayed.append(f"{_title(refusal)}: {why}")
+        return played
+
+    def _tried(self, operation: Operation, request: Operation, judge: Any) -> list[str]:
         try:
-            played.wrong += _tried(world, operation, request, edition, _differs)
-            played.plays += 1
-        except Absent as why:
-            played.unplayed.append(f"{_title(request)}: {why}")
-    for refusal in operation.get("refusals", ()):
-        lacking = "needs" in refusal and not is_served(world, OPERATIONS[refusal["needs"]])
-        if "unplayed" in refusal or lacking:
-            played.unplayed.append(f"{_title(refusal)}: {refusal.get('unplayed', 'needs what is not served')}")
-            continue
-        played.refusals += 1
-        played.wrong += _tried(world, operation, refusal, edition, _not_refused)
-    return played
+            self.world.client.cookies.clear()
+            stage = Stage(self.world, self.world.caller("admin"))
+            if "stage" in request:
+                stage.set(request["stage"])
+            answer = self._sent(stage, operation, request)
+            wrong = [*self._headers_wrong(answer), *judge(stage, operation, request, answer)]
+        except Absent:
+            raise
+        except Unplayable as why:
+            wrong = [f"cannot be set up: {why}"]
+        return [f"{_title(request)}: {each}" for each in wrong]
+
+    def _sent(self, stage: Stage, operation: Operation, request: Operation) -> Answer:
+        method, path = operation["call"].split()
+        caller = _caller(stage, request.get("as", "nobody" if operation.get("open") else "admin"))
+        more: dict[str, Any] = {}
+        if "raw" in request:
+            stage.known["raw"] = request["raw"]
+            more["content"] = request["raw"]
+        elif "form" in request or "upload" in request:
+            more["data"] = filled(stage, request.get("form", {}))
+        elif "body" in request:
+            more["json"] = filled(stage, request["body"])
+        if "upload" in request:
+            sent = request["upload"]
+            more["files"] = {"file": (sent["filename"], sent["file"].encode())}
+        if "query" in request:
+            query = filled(stage, request["query"])
+            more["params"] = {
+                name: str(each).lower() if isinstance(each, bool) else each for name, each in query.items()
+            }
+        headers = {"API-Version": self.edition} if self.edition else {}
+        headers |= filled(stage, request.get("headers", {}))
+        if "raw" in request:
+            headers.setdefault("Content-Type", "application/json")
+        return caller.call(method, _address(stage, path, request.get("ids", "")), headers=headers, **more)
+
+    def _headers_wrong(self, answer: Answer) -> Iterator[str]:
+        path = answer.request.url.path
+        if path in _NO_DOOR:
+            return
+        if self.edition and path.startswith("/api/") and answer.headers.get("API-Version") != self.edition:
+            yield f"API-Version is {answer.headers.get('API-Version')}"
+        if "X-Request-ID" not in answer.headers:
+            yield "there is no X-Request-ID"
+
+    def _differs(self, stage: Stage, operation: Operation, request: Operation, answer: Answer) -> Iterator[str]:
+        """What is not as documented in an answer that must be a success."""
+        usual = operation.get("statuses", {}).get(self.edition, operation.get("status", 200))
+        expected = request.get("status", usual)
+        if answer.status_code != expected:
+            yield f"{answer.status_code}, not {expected}: {answer.text[:300]}"
+            return
+        media = answer.headers.get("Content-Type", "").partition(";")[0]
+        if expected in (204, 302):
+            if answer.content:
+                yield f"{expected} with a body"
+            return
+        if media != operation.get("media", "application/json") and not media.endswith("+json"):
+            yield f"it is {media}"
+        yield from (f"there is no {each}" for each in request.get("headers_too", ()) if each not in answer.headers)
+        kind = request.get("answer", operation.get("answer"))
+        if kind is None:
+            return
+        body = answer.json()
+        raw = request.get("raw_answer", operation.get("raw_answer", self.contract.success is None))
+        yield from self.contract.kinds.wrong(body, self._as_answered(kind, raw, operation.get("meta")))
+        if self._flat and isinstance(body, dict) and "definition" in body and {"nodes", "edges"} & set(body):
+            yield "the graph is also outside of its definition"
+        told: Any = body if raw or not isinstance(body, dict) else body.get("data")
+        for name, value in filled(stage, request.get("echoes", {})).items():
+            found = told.get(name)
+            if found != value:
+                yield f"$.{name} is {found!r:.80}, not {value!r:.80}"
+        if "some" in request and not (told if request["some"] == "data" else told[request["some"]]):
+            yield f"$.{request['some']} is empty"
+
+    def _as_answered(self, kind: Any, raw: bool, meta: Any) -> Any:
+        """A type as it is sent: in this edition, in the dialect's envelope."""
+        plain = self._as_of(self.contract.kinds.keys_of(kind))
+        if raw:
+            return plain
+        around = self.contract.listing if isinstance(plain, list) else self.contract.success
+        return put(around, "$answer", plain) | ({"meta": meta} if meta else {})
+
+    def _as_of(self, kind: Any) -> Any:
+        """A type as the legacy edition has it: the graph only in its definition, `result` for `output_data`."""
+        if not self._flat or not isinstance(kind, Mapping):
+            return kind
+        old = {}
+        for name, each in kind.items():
+            if name in ("nodes", "edges") and "definition" in kind:
+                continue
+            if name in _LISTS and isinstance(each, list):
+                each = [self._as_of(self.contract.kinds.keys_of(each[0]))]
+            old["result" if name == "output_data" else name] = each
+        return old
+
+    @property
+    def _flat(self) -> bool:
+        return bool(self.contract.editions[self.edition].get("flat"))
+
+    def _not_refused(self, stage: Stage, operation: Operation, refusal: Operation, answer: Answer) -> Iterator[str]:
+        """What is not as documented in an answer that must be a refusal. `fixed`: its status is the same in every edition."""
+        about = self.contract.editions[self.edition]
+        expected, code = refusal["status"], refusal["code"]
+        if code.startswith("VAL_") and not refusal.get("fixed"):
+            expected = about.get("invalid", expected)
+        if answer.status_code != expected:
+            yield f"{answer.status_code}, not {expected}: {answer.text[:300]}"
+            return
+        body = answer.json()
+        named = about["codes"][code] if "codes" in about else code
+        yield from self.contract.kinds.wrong(body, put(about["refusal"], "$code", f"enum({named})"))
+        reason = body.get("error")
+        if isinstance(reason, dict):
+            if reason.get("request_id", answer.headers["X-Request-ID"]) != answer.headers["X-Request-ID"]:
+                yield "request_id is not X-Request-ID"
+            if body.get("detail", reason["message"]) != reason["message"]:
+                yield "detail is not the message"
+            if self.edition == self.contract.first_edition:
+                lacking = set(refusal.get("details", ())) - _names(reason.get("details", {}))
+                yield from (f"details.{each} is missing" for each in sorted(lacking))
+        if answer.status_code == 401 and answer.headers.get("WWW-Authenticate") != "Bearer":
+            yield "there is no WWW-Authenticate"
+        if answer.status_code in (429, 503) and not answer.headers.get("Retry-After", "").isdecimal():
+            yield "there is no Retry-After"
 
 
-def _tried(world: World, operation: Any, request: Any, edition: str, judge: Any) -> Iterator[str]:
-    try:
-        stage = Stage(world, world.caller("admin"))
-        if "stage" in request:
-            stage.set(request["stage"])
-        answer = _sent(stage, operation, request, edition)
-        wrong = [*_headers_wrong(answer, edition), *judge(stage, operation, request, edition, answer)]
-    except Absent:
-        raise
-    except Unplayable as why:
-        wrong = [f"cannot be set up: {why}"]
-    for each in wrong:
-        yield f"{_title(request)}: {each}"
+def _names(details: Any) -> set[str]:
+    """What a refusal's details are about: the keys of an object, or `field` of each in a list."""
+    return set(details) if isinstance(details, dict) else {each.get("field") for each in details}
 
 
-def _title(request: Mapping[str, Any]) -> str:
+def _title(request: Operation) -> str:
     parts = [request.get("name", ""), str(request.get("code", "")), *(request.get(each, "") for each in ("as", "ids"))]
     return " ".join(part for part in parts if part) or "as documented"
-
-
-def _sent(stage: Stage, operation: Mapping[str, Any], request: Mapping[str, Any], edition: str) -> Answer:
-    method, path = operation["call"].split()
-    caller = _caller(stage, request.get("as", "nobody" if operation.get("open") else "admin"))
-    more: dict[str, Any] = {}
-    if "raw" in request:
-        stage.known["raw"] = request["raw"]
-        more["content"] = request["raw"]
-    elif "body" in request:
-        more["json"] = filled(stage, request["body"])
-    if "query" in request:
-        query = filled(stage, request["query"])
-        more["params"] = {name: str(each).lower() if isinstance(each, bool) else each for name, each in query.items()}
-    headers = {"API-Version": edition, **filled(stage, request.get("headers", {}))}
-    if "raw" in request:
-        headers["Content-Type"] = "application/json"
-    return caller.call(method, _address(stage, path, request.get("ids", "")), headers=headers, **more)
 
 
 def _address(stage: Stage, path: str, ids: str) -> str:
@@ -114,8 +214,8 @@ def _caller(stage: Stage, who: str) -> Caller:
     client = stage.world.client
     if who == "admin":
         return stage.who
-    if who == "viewer":
-        return stage.world.caller("viewer")
+    if who in ("member", "viewer"):
+        return stage.world.caller(who)
     if who == "fresh_access":
         return Caller(client, stage.value("login")["access_token"])
     if who == "fresh_refresh":
@@ -124,6 +224,8 @@ def _caller(stage: Stage, who: str) -> Caller:
         caller = Caller(client, stage.value("login")["access_token"])
         caller.call("POST", "/api/auth/logout", json={})
         return caller
+    if who == "browser":
+        return stage.browser()
     tokens = {"nobody": "", "garbage": "not-a-token", "expired": stage.world.people["expired"]}
     return Caller(client, tokens[who])
 
@@ -137,85 +239,8 @@ def filled(stage: Stage, value: Any) -> Any:
     return [filled(stage, each) for each in value] if isinstance(value, list) else value
 
 
-def _headers_wrong(answer: Answer, edition: str) -> Iterator[str]:
-    path = answer.request.url.path
-    if not path.startswith("/api/"):
-        return
-    if answer.headers.get("API-Version") != edition:
-        yield f"API-Version is {answer.headers.get('API-Version')}"
-    if "X-Request-ID" not in answer.headers:
-        yield "there is no X-Request-ID"
-
-
-def _differs(stage: Stage, operation: Any, request: Any, edition: str, answer: Answer) -> Iterator[str]:
-    """What is not as documented in an answer that must be a success."""
-    expected = request.get("status", operation.get("statuses", {}).get(edition, operation.get("status", 200)))
-    if answer.status_code != expected:
-        yield f"{answer.status_code}, not {expected}: {answer.text[:300]}"
-        return
-    media = answer.headers.get("Content-Type", "").partition(";")[0]
-    if expected == 204:
-        if answer.content:
-            yield "204 with a body"
-        return
-    if media != operation.get("media", "application/json") and not media.endswith("+json"):
-        yield f"it is {media}"
-    kind = request.get("answer", operation.get("answer"))
-    if kind is None:
-        return
-    body = answer.json()
-    yield from KINDS.wrong(body, as_of(KINDS.keys_of(kind), edition))
-    if edition == LEGACY and isinstance(body, dict) and "definition" in body and {"nodes", "edges"} & set(body):
-        yield "the graph is also outside of its definition"
-    for name, value in filled(stage, request.get("echoes", {})).items():
-        if body.get(name) != value:
-            yield f"$.{name} is {body.get(name)!r:.80}, not {value!r:.80}"
-    if "some" in request and not body.get(request["some"]):
-        yield f"$.{request['some']} is empty"
-
-
-def as_of(kind: Any, edition: str) -> Any:
-    """A type as the legacy edition has it: the graph only in its definition, `result` for `output_data`."""
-    if edition != LEGACY or not isinstance(kind, Mapping):
-        return kind
-    old = {}
-    for name, each in kind.items():
-        if name in ("nodes", "edges") and "definition" in kind:
-            continue
-        if name in _LISTS and isinstance(each, list):
-            each = [as_of(KINDS.keys_of(each[0]), edition)]
-        old["result" if name == "output_data" else name] = each
-    return old
-
-
-def _not_refused(stage: Stage, operation: Any, refusal: Any, edition: str, answer: Answer) -> Iterator[str]:
-    """What is not as documented in an answer that must be a refusal. `fixed`: its status is the same in every edition."""
-    expected = refusal["status"]
-    if edition == NEWEST and refusal["code"].startswith("VAL_") and not refusal.get("fixed"):
-        expected = 422
-    if answer.status_code != expected:
-        yield f"{answer.status_code}, not {expected}: {answer.text[:300]}"
-        return
-    body = answer.json()
-    code = CONTRACT["codes"][refusal["code"]] if edition == NEWEST else refusal["code"]
-    if edition == LEGACY:
-        yield from KINDS.wrong(body, {"error": "string", "code": f"enum({code})"})
-    else:
-        said = {
-            "code": f"enum({code})",
-            "message": "string",
-            "details?": ["object"] if edition == NEWEST else "object",
-            "trace_id": "string",
-            "request_id": "string",
-            "timestamp": "datetime",
-        }
-        yield from KINDS.wrong(body, {"error": said})
-        if body.get("error", {}).get("request_id") != answer.headers["X-Request-ID"]:
-            yield "request_id is not X-Request-ID"
-    if edition == EDITIONS[0]:
-        lacking = set(refusal.get("details", ())) - set(body["error"].get("details", {}))
-        yield from (f"details.{each} is missing" for each in lacking)
-    if answer.status_code == 401 and answer.headers.get("WWW-Authenticate") != "Bearer":
-        yield "there is no WWW-Authenticate"
-    if answer.status_code in (429, 503) and not answer.headers.get("Retry-After", "").isdecimal():
-        yield "there is no Retry-After"
+def put(kind: Any, name: str, value: Any) -> Any:
+    """A type with another one in a named place of it."""
+    if isinstance(kind, Mapping):
+        return {key: put(each, name, value) for key, each in kind.items()}
+    return value if kind == name else kind

@@ -18,8 +18,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx2
 import psycopg
+from pytest_httpserver import HTTPServer
 
 from tests.api.serving import free_port
+from tests.identity.provider import CLIENT, SECRET, Provider
 
 ROOT = Path(__file__).resolve().parents[2]
 _SERVE = [sys.executable, "manage.py", "serve"]
@@ -29,10 +31,23 @@ _CELERY = [sys.executable, "-m", "celery", "-q", "-A", "auterity.celery"]
 
 @dataclass(frozen=True)
 class Product:
-    """A started product: where it is, and the people in it (`prepare.py`)."""
+    """A started product: where it is, the people in it (`prepare.py`), and the folder where its mails end."""
 
     url: str
     people: dict[str, Any]
+    outbox: Path
+
+
+def outside_settings(outside: HTTPServer, google: Provider) -> dict[str, str]:
+    """What an operator sets who has a model and lets people sign in with Google."""
+    return {
+        "OPENAI_API_KEY": "sk-stage",
+        "OPENAI_BASE_URL": outside.url_for("/v1"),
+        "AUTERITY_EGRESS_ALLOW": f"127.0.0.1,localhost:{google.server.port}",
+        "AUTERITY_GOOGLE_CLIENT_ID": CLIENT,
+        "AUTERITY_GOOGLE_CLIENT_SECRET": SECRET,
+        "AUTERITY_GOOGLE_ISSUER": google.issuer,
+    }
 
 
 @contextmanager
@@ -61,7 +76,7 @@ def product(**more: str) -> Iterator[Product]:
         try:
             url = f"http://127.0.0.1:{port}"
             _wait(url, running[0], Path(folder, "log"))
-            yield Product(url, json.loads(prepared.stdout))
+            yield Product(url, json.loads(prepared.stdout), Path(folder, "outbox"))
         finally:
             for each in running:
                 each.terminate()
@@ -88,7 +103,7 @@ def _database() -> Iterator[dict[str, str]]:
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 300
     while True:
         assert process.poll() is None, log.read_text()[-2000:]
         try:

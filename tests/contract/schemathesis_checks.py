@@ -3,11 +3,16 @@
 An empty query value means that the parameter was not sent, null in a body that the key was left out, and a scalar that can be
 read as what is wanted is read so (`"5"` as 5, 0 as false, a number as a moment in Unix seconds), as forms and older clients
 write them.
+
+Most requests of the corners that a schema has are values of a wrong type, each type in each place. One code refuses them all, so
+that the short form asks a third of them; the long one (`make fuzz`) asks all.
 """
 
 from __future__ import annotations
 
+import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +20,20 @@ import schemathesis
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?")
+_OF_WRONG_TYPES = 1 if os.environ.get("AUTERITY_FUZZ") else 3
 _SPOKEN = {"true", "false", "yes", "no", "on", "off", "t", "f", "y", "n"}
+
+
+_seen: Counter[str] = Counter()
+
+
+@schemathesis.hook
+def filter_case(ctx: Any, case: Any) -> bool:
+    about = case.meta.phase.data if case.meta is not None else None
+    if "Incorrect type" not in str(getattr(about, "description", "")):
+        return True
+    _seen[case.operation.label] += 1
+    return _seen[case.operation.label] % _OF_WRONG_TYPES == 0
 
 
 @schemathesis.check

@@ -10,71 +10,17 @@ import hmac
 import time
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
-import httpx2
-from pytest_httpserver import HTTPServer
-
 from tests.contract.caller import Absent, Caller, Unplayable
-from tests.contract.product import Product
+from tests.contract.logins import Logins
 
 SECRET = "whk_of-the-stage"
 SAMPLES: Mapping[str, Any] = {"string": "John Doe", "number": 35000, "boolean": True, "email": "john@example.com"}
 
 
-@dataclass
-class World:
-    """The product, the people in it, and what answers for the outside."""
-
-    product: Product
-    people: dict[str, Any]
-    outside: HTTPServer
-    client: httpx2.Client
-
-    def caller(self, who: str) -> Caller:
-        return Caller(self.client, self.people[who]["token"])
-
-    @cached_property
-    def served(self) -> set[str]:
-        """`GET /api/workflows` and so on, as the product itself says."""
-        document = self.client.get("/openapi.json").json()
-        return {f"{verb.upper()} {path}" for path, item in document["paths"].items() for verb in item}
-
-
-@dataclass
-class Stage:
-    world: World
-    who: Caller
-    known: dict[str, Any] = field(default_factory=dict)
-
-    def value(self, name: str) -> Any:
-        if name not in self.known:
-            self.known[name] = getattr(self, f"a_{name}")()
-        return self.known[name]
-
-    def set(self, name: str) -> None:
-        """Run `set_<name>`, or have the value of that name made: a stage named `workflow` has a `workflow_id`."""
-        prepare = getattr(self, f"set_{name}", None)
-        if prepare is not None:
-            prepare()
-        else:
-            self.value(f"{name}_id")
-
+class Stage(Logins):
     # -- people --
-
-    def a_email(self) -> str:
-        return str(self.world.people["admin"]["email"])
-
-    def a_password(self) -> str:
-        return str(self.world.people["password"])
-
-    def a_inactive_email(self) -> str:
-        return str(self.world.people["inactive"])
-
-    def a_fresh_email(self) -> str:
-        return f"{uuid.uuid4().hex[:12]}@example.com"
 
     def a_login(self) -> dict[str, Any]:
         """A login of its own, which a play may use up."""
@@ -100,6 +46,21 @@ class Stage:
         self.known["user_id"] = nobody.made("/api/auth/register", body)["id"]
         login = nobody.made("/api/auth/login", {"email": body["email"], "password": body["password"]})
         self.who = Caller(self.world.client, login["access_token"])
+
+    def a_nobodys_id(self) -> str:
+        return str(uuid.uuid4())
+
+    def a_incident_title(self) -> str:
+        return f"A leak {self.a_fresh_name()}"
+
+    def a_incident_id(self) -> str:
+        body = {"title": self.value("incident_title"), "description": "Somebody saw a leak.", "severity": "low"}
+        return str(self.who.made("/api/v1/security-metrics/incidents", body)["data"]["id"])
+
+    def a_alert_id(self) -> str:
+        condition = {"operator": "gte", "threshold": 10, "window_minutes": 60}
+        body = {"name": self.a_fresh_name(), "metric": "failed_logins", "condition": condition}
+        return str(self.who.made("/api/v1/security-metrics/alerts/configure", body)["data"]["id"])
 
     # -- workflows and their runs --
 

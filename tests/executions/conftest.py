@@ -13,8 +13,10 @@ from django.db.backends.signals import connection_created
 from pytest_httpserver import HTTPServer
 
 from auterity.kernel.access import Actor
+from engine.node import Effect
 from executions.hints import HINTS
 from executions.runner import Runner
+from tests.executions.retrying import Calls
 from tests.executions.support import person, registered
 
 
@@ -72,6 +74,13 @@ def add_node() -> Iterator[Callable[..., None]]:
             stack.enter_context(registered(name, run, **about))
 
         yield add
+
+
+@pytest.fixture
+def calls(add_node: Any) -> Calls:
+    made = Calls()
+    add_node("call", made, effect=Effect.KEYED)
+    return made
 
 
 class Faults:

@@ -1,4 +1,4 @@
-"""Running again in part: what is done is kept, what would be repeated is said, and nothing is done on an old plan."""
+"""Running again in part: what is done is kept, and what would be repeated is said."""
 
 from __future__ import annotations
 
@@ -7,84 +7,17 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-import pytest
-
 from artefacts.models import Artefact
 from auterity.kernel.access import Actor
-from auterity.kernel.errors import InvalidInput
-from engine.node import Done, Effect, Failed, Outcome
-from engine.ports import Rejected, Unknown, Usage
-from executions import again, effects, services
-from executions.errors import EffectsUnknown, ExecutionLive, ExecutionNotFound, PlanStale, RetryRefused
-from executions.models import Execution, ExecutionStep, LogKind
+from engine.node import Effect, Failed
+from engine.ports import Rejected
+from executions import services
+from executions.models import Execution, LogKind
 from executions.payloads import Payloads
-from executions.retry_plan import Mode, RetryPlan, Wish
+from executions.retry_plan import Mode, Wish
 from executions.runner import Runner
-from tests.executions.support import ended, flow, fresh, lines_of, person, save, start, steps_of, until
-from workflows import services as workflows
-from workflows.errors import WorkflowInactive
-from workflows.models import Workflow
-from workflows.services import WorkflowChange
-
-FAILED = Wish(Mode.FAILED)
-
-
-class Calls:
-    """An effect that counts by node, and goes wrong at the nodes it is told to."""
-
-    def __init__(self) -> None:
-        self.made: Counter[str] = Counter()
-        self.wrong: dict[str, Any] = {}
-
-    def __call__(self, config: Any, step: Any) -> Outcome:
-        self.made[step.node_id] += 1
-        if step.node_id in self.wrong:
-            raise self.wrong[step.node_id]
-        usage = Usage("p", "m", prompt_tokens=5, cost_usd=0.25)
-        return Done({"from": step.node_id, "saw": config.value}, receipt=f"r-{step.node_id}", usage=usage)
-
-
-@pytest.fixture
-def calls(add_node: Any) -> Calls:
-    made = Calls()
-    add_node("call", made, effect=Effect.KEYED)
-    return made
-
-
-CHAIN = {"begin": "start", "a": "call", "b": "call", "c": "call"}
-LINES = ("begin > a", "a > b", "b > c")
-
-
-def chain(**config: Any) -> dict[str, Any]:
-    nodes: dict[str, Any] = {**CHAIN, **{name: ("call", {"value": value}) for name, value in config.items()}}
-    return flow(nodes, *LINES)
-
-
-def broken(
-    actor: Actor, calls: Calls, definition: dict[str, Any] | None = None, at: str = "b", **more: Any
-) -> Execution:
-    """An execution that failed at one step."""
-    calls.wrong[at] = Rejected("No.")
-    failed = ended(start(actor, definition or chain(), **more))
-    assert failed.status == "failed"
-    calls.wrong.clear()
-    calls.made.clear()
-    return failed
-
-
-def plan(actor: Actor, execution: Execution, wish: Wish = FAILED) -> RetryPlan:
-    return again.plan(actor=actor, execution_id=execution.id, wish=wish)
-
-
-def retry(actor: Actor, execution: Execution, wish: Wish = FAILED, **more: Any) -> Execution:
-    return again.retry(actor=actor, execution_id=execution.id, wish=wish, **more)
-
-
-def actions(found: RetryPlan) -> dict[str, tuple[str, str]]:
-    return {each.node_id: (each.action, each.effect) for each in found.steps}
-
-
-# -- from what failed ------------------------------------------------------------------------------------------------
+from tests.executions.retrying import Calls, actions, broken, chain, plan, retry
+from tests.executions.support import ended, flow, lines_of, start, steps_of, until
 
 
 def test_from_what_failed_keeps_what_is_done(actor: Actor, calls: Calls, runner: Runner) -> None:
@@ -187,16 +120,6 @@ def test_a_cancelled_run_goes_on_where_it_was(actor: Actor, calls: Calls, runner
     assert found.steps[1].reason == "It had not ended."
 
 
-def test_a_run_in_which_nothing_failed_has_nothing_to_go_on_from(actor: Actor, calls: Calls, runner: Runner) -> None:
-    done = ended(start(actor, chain()))
-    with pytest.raises(RetryRefused, match="nothing failed"):
-        retry(actor, done)
-    assert Execution.unscoped.count() == 1
-
-
-# -- from a step -----------------------------------------------------------------------------------------------------
-
-
 def test_from_a_step_says_which_effects_are_repeated(actor: Actor, calls: Calls, runner: Runner) -> None:
     done = ended(start(actor, chain()))
     calls.made.clear()
@@ -217,14 +140,6 @@ def test_from_a_step_says_which_effects_are_repeated(actor: Actor, calls: Calls,
     assert calls.made == Counter({"b": 1, "c": 1})
 
 
-def test_a_step_that_does_not_exist_is_refused(actor: Actor, calls: Calls, runner: Runner) -> None:
-    done = ended(start(actor, chain()))
-    for node_id in (None, "", "nowhere"):
-        with pytest.raises(InvalidInput):
-            retry(actor, done, Wish(Mode.FROM, node_id))
-    assert Execution.unscoped.count() == 1
-
-
 def test_a_merge_behind_the_chosen_step_runs_again_although_another_way_reaches_it(
     actor: Actor, calls: Calls, runner: Runner
 ) -> None:
@@ -238,222 +153,6 @@ def test_a_merge_behind_the_chosen_step_runs_again_although_another_way_reaches_
         "join": "run",
         "after": "run",
     }
-
-
-# -- changed inputs --------------------------------------------------------------------------------------------------
-
-
-def test_changed_inputs_reach_the_steps_that_run_and_the_beginning(actor: Actor, calls: Calls, runner: Runner) -> None:
-    definition = chain(b="{{ inputs.to }}", c="{{ steps.begin.to }}")
-    failed = broken(actor, calls, definition, inputs={"to": "old"})
-    found = plan(actor, failed, Wish(Mode.FAILED, inputs={"to": "new"}))
-    assert actions(found)["begin"] == ("run", "none")
-    assert found.warnings == [
-        "What is kept was worked out with the earlier inputs; only the steps that run see the new ones."
-    ]
-    done = ended(retry(actor, failed, Wish(Mode.FAILED, inputs={"to": "new"}, context={"k": 1})))
-    rows = steps_of(done)
-    assert (rows["b"].output_data["saw"], rows["c"].output_data["saw"]) == ("new", "new")
-    assert (done.input_data, done.context, rows["begin"].output_data) == ({"to": "new"}, {"k": 1}, {"to": "new"})
-    assert (rows["begin"].kept_from, rows["a"].kept_from) == (None, failed.id)
-    assert calls.made == Counter({"b": 1, "c": 1})
-
-
-def branching(condition: str) -> dict[str, Any]:
-    made = flow(
-        {"a": "call", "small": "call", "big": "call", "end": "call"}, "a > small", "a > big", "small > end", "big > end"
-    )
-    for edge in made["edges"][:2]:
-        edge["condition"] = condition if edge["target_node_id"] == "big" else f"!({condition})"
-    return made
-
-
-def test_conditions_after_kept_steps_are_looked_at_anew(actor: Actor, calls: Calls, runner: Runner) -> None:
-    failed = broken(actor, calls, branching("inputs.n > 5"), at="end", inputs={"n": 1})
-    assert list(steps_of(failed)) == ["a", "small", "end"]
-    wish = Wish(Mode.FAILED, inputs={"n": 9})
-    assert actions(plan(actor, failed, wish)) == {
-        "a": ("keep", "none"),
-        "big": ("run", "first_time"),
-        "end": ("run", "first_time"),
-    }
-    done = ended(retry(actor, failed, wish))
-    assert (done.status, list(steps_of(done)), calls.made) == (
-        "completed",
-        ["a", "big", "end"],
-        Counter({"big": 1, "end": 1}),
-    )
-    assert steps_of(done)["a"].taken == ["a-big"]
-
-
-def test_a_condition_that_fails_on_the_new_inputs_refuses_the_request(
-    actor: Actor, calls: Calls, runner: Runner
-) -> None:
-    failed = broken(actor, calls, branching("inputs.n > 5"), at="end", inputs={"n": 1})
-    with pytest.raises(RetryRefused, match=r"'a' cannot be kept: The condition of the edge 'a-"):
-        retry(actor, failed, Wish(Mode.FAILED, inputs={"n": "many"}))
-    assert Execution.unscoped.count() == 1
-
-
-def test_inputs_that_are_too_large_are_refused_and_nothing_is_stored(
-    actor: Actor, calls: Calls, runner: Runner
-) -> None:
-    failed = broken(actor, calls)
-    with pytest.raises(InvalidInput):
-        retry(actor, failed, Wish(Mode.FAILED, inputs={"big": "x" * (1024 * 1024)}))
-    assert (Execution.unscoped.count(), ExecutionStep.objects.count()) == (1, 3)
-
-
-# -- another version -------------------------------------------------------------------------------------------------
-
-
-def changed(actor: Actor, workflow: Workflow, definition: dict[str, Any]) -> None:
-    workflows.update_workflow(actor=actor, workflow_id=workflow.id, change=WorkflowChange(definition=definition))
-
-
-def test_on_the_newest_version_a_step_with_other_settings_runs_again(
-    actor: Actor, calls: Calls, runner: Runner
-) -> None:
-    workflow = save(actor, chain(a="one"))
-    failed = broken(actor, calls, workflow, at="c")  # type: ignore[arg-type]
-    changed(actor, workflow, chain(a="two"))
-    assert actions(plan(actor, failed))["a"] == ("keep", "none")
-    wish = Wish(Mode.FAILED, newest=True)
-    found = plan(actor, failed, wish)
-    assert (found.workflow_version, actions(found)) == (
-        2,
-        {
-            "begin": ("keep", "none"),
-            "a": ("run", "repeats"),
-            "b": ("run", "repeats"),
-            "c": ("run", "first_time"),
-        },
-    )
-    assert [each.reason for each in found.steps][1:3] == [
-        "Its settings are others in this version.",
-        "What comes before it is no longer the same.",
-    ]
-    done = ended(retry(actor, failed, wish))
-    assert (done.status, steps_of(done)["a"].output_data["saw"], done.version_id != failed.version_id) == (
-        "completed",
-        "two",
-        True,
-    )
-
-
-def test_a_step_put_in_between_runs_and_so_does_what_follows(actor: Actor, calls: Calls, runner: Runner) -> None:
-    workflow = save(actor, chain())
-    failed = broken(actor, calls, workflow, at="c")  # type: ignore[arg-type]
-    changed(actor, workflow, flow({**CHAIN, "new": "call"}, "begin > a", "a > new", "new > b", "b > c"))
-    assert actions(plan(actor, failed, Wish(Mode.FAILED, newest=True))) == {
-        "begin": ("keep", "none"),
-        "a": ("keep", "none"),
-        "b": ("run", "repeats"),
-        "c": ("run", "first_time"),
-        "new": ("run", "first_time"),
-    }
-
-
-def test_the_broken_step_is_mended_and_only_it_runs(actor: Actor, calls: Calls, runner: Runner) -> None:
-    broken_one = flow({"a": "call", "b": ("data-transformation", {"set": {"x": "{{ inputs.gone.deep }}"}})}, "a > b")
-    workflow = save(actor, broken_one)
-    failed = ended(start(actor, workflow))
-    assert failed.error_code == "expression"
-    changed(actor, workflow, flow({"a": "call", "b": ("data-transformation", {"set": {"x": 1}})}, "a > b"))
-    done = ended(retry(actor, failed, Wish(Mode.FAILED, newest=True)))
-    assert (done.status, done.output_data, calls.made) == ("completed", {"x": 1}, Counter("a"))
-
-
-def test_a_workflow_that_is_switched_off_does_not_run_again(actor: Actor, calls: Calls, runner: Runner) -> None:
-    workflow = save(actor, chain())
-    failed = broken(actor, calls, workflow)  # type: ignore[arg-type]
-    workflows.set_active(actor=actor, workflow_id=workflow.id, active=False)
-    with pytest.raises(WorkflowInactive):
-        retry(actor, failed)
-    assert Execution.unscoped.count() == 1
-
-
-# -- whole, live, foreign, stale -------------------------------------------------------------------------------------
-
-
-def test_a_live_execution_can_only_be_repeated_as_a_whole(actor: Actor, calls: Calls) -> None:
-    accepted = start(actor, chain())
-    for wish in (FAILED, Wish(Mode.FROM, "b")):
-        with pytest.raises(ExecutionLive):
-            retry(actor, accepted, wish)
-    other = retry(actor, accepted, Wish(Mode.WHOLE))
-    assert (other.rerun_of, steps_of(other), lines_of(other)) == (accepted.id, {}, [])
-    assert fresh(accepted).status == "pending"
-
-
-def test_nobody_runs_a_strangers_execution_again(actor: Actor, calls: Calls) -> None:
-    accepted = start(actor, chain())
-    stranger = person("eve@elsewhere.com")
-    for act in (again.plan, again.retry):
-        with pytest.raises(ExecutionNotFound):
-            act(actor=stranger, execution_id=accepted.id, wish=Wish(Mode.WHOLE))
-    assert Execution.unscoped.count() == 1
-
-
-def test_a_plan_that_is_no_longer_right_is_refused(actor: Actor, calls: Calls, runner: Runner) -> None:
-    workflow = save(actor, chain())
-    failed = broken(actor, calls, workflow)  # type: ignore[arg-type]
-    seen = plan(actor, failed, Wish(Mode.FAILED, newest=True)).plan_version
-    assert plan(actor, failed, Wish(Mode.FAILED, newest=True)).plan_version == seen
-    assert plan(actor, failed, Wish(Mode.FAILED, newest=True, inputs={"x": 1})).plan_version != seen
-    changed(actor, workflow, chain(c="other"))
-    with pytest.raises(PlanStale) as refused:
-        retry(actor, failed, Wish(Mode.FAILED, newest=True), plan_version=seen)
-    assert refused.value.details == {
-        "given": seen,
-        "current": plan(actor, failed, Wish(Mode.FAILED, newest=True)).plan_version,
-    }
-    assert Execution.unscoped.count() == 1
-
-
-# -- effects of which nobody knows -----------------------------------------------------------------------------------
-
-
-def in_doubt(actor: Actor, calls: Calls) -> tuple[Execution, int]:
-    """An execution whose step b was sent and never answered, and the id of that effect."""
-    calls.wrong["b"] = Unknown("No answer came.")
-    failed = ended(start(actor, chain()))
-    calls.wrong.clear()
-    calls.made.clear()
-    return failed, steps_of(failed)["b"].pk
-
-
-@pytest.mark.parametrize("wish", [FAILED, Wish(Mode.WHOLE), Wish(Mode.FROM, "a")], ids=["failed", "whole", "from"])
-def test_a_step_whose_effect_nobody_knows_is_not_run_again(
-    actor: Actor, calls: Calls, runner: Runner, wish: Wish
-) -> None:
-    failed, effect = in_doubt(actor, calls)
-    found = plan(actor, failed, wish)
-    assert actions(found)["b"] == ("skip_unknown", "repeats")
-    assert [each.effect_id for each in found.unknown] == [effect]
-    with pytest.raises(EffectsUnknown, match="'b'") as refused:
-        retry(actor, failed, wish)
-    assert refused.value.details == {"effects": [{"id": effect, "node_id": "b", "key": f"{failed.id}/b/0"}]}
-    assert (Execution.unscoped.count(), calls.made) == (1, Counter())
-
-
-@pytest.mark.parametrize(("happened", "made"), [(True, Counter("c")), (False, Counter("bc"))])
-def test_what_people_settled_decides(
-    actor: Actor, calls: Calls, runner: Runner, happened: bool, made: Counter[str]
-) -> None:
-    failed, effect = in_doubt(actor, calls)
-    seen = plan(actor, failed).plan_version
-    effects.settle(actor=actor, effect_id=effect, happened=happened)
-    with pytest.raises(PlanStale):
-        retry(actor, failed, plan_version=seen)
-    done = ended(retry(actor, failed))
-    assert (done.status, calls.made) == ("completed", made)
-    row = steps_of(done)["b"]
-    if happened:
-        assert (row.status, row.output_data, row.error_code) == ("completed", {"settled": "happened"}, "")
-        assert (row.effect, row.kept_from) == ("settled_done", failed.id)
-    else:
-        assert (row.status, row.effect, row.kept_from) == ("completed", "confirmed", None)
 
 
 def test_an_effect_that_took_place_before_its_condition_failed_is_called_repeated(

@@ -16,7 +16,7 @@ from tests.executions.workers import worker
 @pytest.mark.parametrize("deadly", ["exit", "exit-outside"])
 def test_a_deadly_execution_is_given_up_and_its_neighbours_complete(actor: Actor, tmp_path: Path, deadly: str) -> None:
     crashes = 0
-    with trial_nodes(), worker("embedded", tmp_path / "log", lease_seconds=0.3, poll_seconds=0.05) as process:
+    with trial_nodes(), worker("embedded", tmp_path / "log", lease_seconds=1.5, poll_seconds=0.05) as process:
         harmless = save(
             actor,
             flow({"a": "start", "b": "note"}, "a > b")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts import policies
+from accounts import policy_changes
 from engine.ports import Prompt, Rejected
 from executions.gateway import ports_of
 from integrations.models import Connection
@@ -21,13 +21,13 @@ def test_a_provider_that_is_not_named_is_asked_nothing(
     ann: Person, member: Person, otto: Person, upstream: Any
 ) -> None:
     says(upstream, {"content": "A summary."})
-    policies.change(actor=ann.actor, changes={"ai_providers": ["azure"]})
+    policy_changes.change(actor=ann.actor, changes={"ai_providers": ["azure"]})
     refusal(member.api.post(PATH, ASK), 403, "AUTH_003")
     with pytest.raises(Rejected, match="does not allow"):
         ports_of(ann.actor.organization_id).llm.complete(Prompt(key="k", text="t", model="gpt-4"), timeout=5)
     assert asked(upstream) == []
     assert otto.api.made(PATH, ASK)["object"] == "chat.completion"
-    policies.change(actor=ann.actor, changes={"ai_providers": ["OpenAI-compatible"]})
+    policy_changes.change(actor=ann.actor, changes={"ai_providers": ["OpenAI-compatible"]})
     assert member.api.made(PATH, ASK)["object"] == "chat.completion"
     made = ports_of(ann.actor.organization_id).llm.complete(Prompt(key="k", text="t", model="gpt-4"), timeout=5)
     assert made.text == "A summary."
@@ -43,8 +43,8 @@ def test_a_connection_is_asked_by_its_type(ann: Person, upstream: Any) -> None:
     )
     row = Connection.objects.of(ann.actor).get()
     port = ports_of(ann.actor.organization_id).connections.llm(str(row.pk))
-    policies.change(actor=ann.actor, changes={"ai_providers": ["azure"]})
+    policy_changes.change(actor=ann.actor, changes={"ai_providers": ["azure"]})
     with pytest.raises(Rejected, match="does not allow"):
         port.complete(Prompt(key="k", text="t", model="gpt-4"), timeout=5)
-    policies.change(actor=ann.actor, changes={"ai_providers": [row.type]})
+    policy_changes.change(actor=ann.actor, changes={"ai_providers": [row.type]})
     assert port.complete(Prompt(key="k", text="t", model="gpt-4"), timeout=5).text == "A summary."

@@ -6,13 +6,17 @@ import datetime as dt
 import hashlib
 import secrets
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+from tests.load.belongings import furnish
 
 if TYPE_CHECKING:
     from tests.api.people import Api, Person
 
 PASSWORD = "correct horse 9"
 
+OF_PEOPLE = ("id", "user")
 MEMBERS = "/api/organizations/current"
 CHAIN = {
     "definition": {
@@ -61,6 +65,7 @@ def estate(name: str, *, roles: bool = False) -> Estate:
     ids["session_id"] = str(owner.actor.session_id)
     _through_the_api(made, owner.api)
     _under_the_counter(made)
+    furnish(made)
     return made
 
 
@@ -139,12 +144,20 @@ def _through_the_api(made: Estate, api: Api) -> None:
 
 def _under_the_counter(made: Estate) -> None:
     """What only workers and the product itself write."""
-    from executions.models import ExecutionLog, ExecutionStep, OpenQuestion
+    from devices.models import Device
+    from executions.models import Execution, ExecutionLog, ExecutionStep, OpenQuestion
     from integrations.models import DmsSync
     from templates_app.models import TemplateReview
 
     ids, marker = made.ids, made.marker
     now = dt.datetime.now(dt.UTC)
+    # It stays as it is, also where a worker runs.
+    Execution.unscoped.filter(pk=ids["execution_id"]).update(due_at=None)
+    device = Device.objects.create(
+        user_id=made.owner.actor.user_id, name=marker, platform="linux", algorithm="Ed25519", public_key=bytes(32),
+        key_id=marker,
+    )  # fmt: skip
+    ids["device_id"] = str(device.pk)
     about = {"execution_id": ids["execution_id"], "organization_id": made.organization_id}
     log = ExecutionLog.unscoped.create(
         **about, workflow_id=ids["workflow_id"], seq=1000, kind="note", message=marker, status="running", progress=0
@@ -161,38 +174,58 @@ def _under_the_counter(made: Estate) -> None:
     )  # fmt: skip
     ids["question_id"] = str(question.pk)
     sync = DmsSync.unscoped.create(
-        organization_id=made.organization_id, integration_id=ids["integration_id"], entities=["customers"], due_at=now
-    )
+        organization_id=made.organization_id, integration_id=ids["integration_id"], entities=["customers"],
+        due_at=now + dt.timedelta(days=1),
+    )  # fmt: skip
     ids["sync_id"] = str(sync.pk)
     review = TemplateReview._base_manager.filter(template_id=ids["template_id"]).get()
     ids["review_id"] = str(review.pk)
 
 
 def rows_of(organization_id: Any) -> dict[str, str]:
-    """A digest of every row that belongs to an organization, by model: of its own tables, and of those that hang on them."""
-    from django.apps import apps
-    from django.db import models
+    """A digest of every row that belongs to an organization, by model: of its own tables, of those that hang on them, and of
+    its people's."""
+    from accounts.models import Membership
 
-    from accounts.models import Organization, Session
-
+    people = list(Membership.objects.filter(organization_id=organization_id).values_list("user_id", flat=True))
     found: dict[str, str] = {}
-    for model in apps.get_models():
-        paths = [
-            each.name for each in model._meta.get_fields() if isinstance(each, models.ForeignKey | models.OneToOneField)
-        ]
-        wanted = "pk" if model is Organization else ""
-        for name in paths:
-            target = model._meta.get_field(name).related_model
-            if target is Organization:
-                wanted = "organization_id" if name == "organization" else f"{name}_id"
-                break
-            if not wanted and isinstance(target, type) and _names_organization(target):
-                wanted = f"{name}__organization_id"
-        if not wanted or model is Session:  # Reading notes nothing there, but refreshing does.
-            continue
-        rows = list(model._base_manager.filter(**{wanted: organization_id}).order_by("pk").values())
+    for model, name in watched():
+        wanted = {f"{name}__in": people} if name in OF_PEOPLE else {name: organization_id}
+        rows = list(model._base_manager.filter(**wanted).order_by("pk").values())
         found[model._meta.label] = hashlib.sha256(repr(rows).encode()).hexdigest() if rows else ""
     return found
+
+
+@cache
+def watched() -> tuple[tuple[Any, str], ...]:
+    """Every model with a way to an organization or a person, and that way."""
+    from django.apps import apps
+
+    from accounts.models import Session
+
+    # Asking notes in the session when somebody was last seen.
+    ways = [(each, _way(each)) for each in apps.get_models() if each is not Session]
+    return tuple((model, way) for model, way in ways if way)
+
+
+def _way(model: Any) -> str:
+    from django.db import models
+
+    from accounts.models import Organization, User
+
+    if model is Organization or model is User:
+        return "pk" if model is Organization else "id"
+    keys = {
+        each.name: each.related_model
+        for each in model._meta.get_fields()
+        if isinstance(each, models.ForeignKey | models.OneToOneField)
+    }
+    direct = [name for name, target in keys.items() if target is Organization]
+    if direct:
+        return "organization" if "organization" in direct else direct[0]
+    if keys.get("user") is User:
+        return "user"
+    return next((f"{name}__organization_id" for name, target in keys.items() if _names_organization(target)), "")
 
 
 def _names_organization(model: Any) -> bool:

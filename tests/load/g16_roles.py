@@ -89,14 +89,14 @@ def _status(asked: Asked, owner: Estate, api: Any) -> int:
 
 def _fits(about: dict[str, Any]) -> bool:
     """Nobody is let in whose role lacks what is needed. A service may refuse more: one's own, or a manager's."""
-    from auterity.kernel.access import ROLE_PERMISSIONS, Role
+    from auterity.kernel.access import ROLE_PERMISSIONS, Role, Scope
 
     if about["needs"] == "open":
         return True
     needed = set(about["needs"].split())
     if KEY in about["let_in"] and "person" in needed:
         return False
-    needed -= {"person", "signed_in"}
+    needed -= {"person", "signed_in", *Scope}  # A scope asks nothing of a whole login.
     may = [role.value for role in Role if needed <= ROLE_PERMISSIONS[role]]
     return set(about["let_in"]) - {KEY} <= set(may)
 

@@ -18,29 +18,11 @@ import orjson
 from tests.load import markers as places
 from tests.load.gates import Figures
 from tests.load.markers import Markers
+from tests.load.secret_settings import CONNECTIONS, DMS, dms_settings
 from tests.load.servers import stand_alone
 
 PASSWORD = "a better battery 7"
-REST = {"base_url": "https://crm.example.com/v1"}
-# A type of connection, its settings, what goes with its secret, and the secret's name.
-CONNECTIONS: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
-    ("custom_model", {"endpoint_url": "https://models.example.com/x"}, {}, "api_key"),
-    ("custom_rest", REST, {}, "token"),
-    ("custom_rest", REST, {"header": "X-Key"}, "api_key"),
-    ("custom_rest", REST, {"username": "u"}, "password"),
-    ("custom_rest", REST, {"client_id": "c", "token_url": "https://crm.example.com/token"}, "client_secret"),
-    ("messagebird", {"from": "+15125550100"}, {}, "access_key"),
-    ("mysql", {"host": "db.example.com", "database": "d"}, {"username": "u"}, "password"),
-    ("openai", {}, {}, "api_key"),
-    ("postgres", {"host": "db.example.com", "database": "d"}, {"username": "u"}, "password"),
-    ("smtp", {"host": "mail.example.com", "from": "a@example.com"}, {"username": "u"}, "password"),
-    ("twilio", {"from": "+15125550100"}, {"account_sid": "AC1"}, "auth_token"),
-]
-DMS: list[tuple[str, dict[str, str], str]] = [
-    ("api_key", {}, "api_key"),
-    ("basic_auth", {"username": "u"}, "password"),
-    ("oauth2", {"client_id": "c"}, "client_secret"),
-]
+PROVIDERS_WAY_BACK = "https://app.example/callback"
 
 
 def measure(short: bool) -> Figures:
@@ -51,6 +33,7 @@ def measure(short: bool) -> Figures:
 
     begun = time.time()
     found = Markers()
+    written = [] if short else places.write_ahead_log()
     with places.everything_logged() as log, override_settings(EGRESS_ALLOW=["127.0.0.1"]):
         play = Play(found)
         runner = start_runner()
@@ -62,6 +45,7 @@ def measure(short: bool) -> Figures:
         logged = log.getvalue().encode()
     kept = {
         **{f"database {name}": content for name, content in places.database().items()},
+        **({} if short else places.cluster_files(written)),
         "redis": places.redis_dump(settings.REDIS_URL),
         "logs": logged,
         "files": places.files_under(Path(settings.ARTEFACTS["folder"])),
@@ -78,7 +62,8 @@ def measure(short: bool) -> Figures:
     sizes = {name: len(content) for name, content in {**kept, **shown}.items()}
     return {
         "given": len(found.given), "issued": len(found.issued), "hits": hits[:20], "bytes_searched": sum(sizes.values()),
-        "sinks": len(sizes), "refused_doors": play.refused, "blind": blind, "sees": _sees(kept["database dump"]),
+        "sinks": len(sizes), "searched": {name: size for name, size in sizes.items() if size},
+        "refused_doors": play.refused, "blind": blind, "sees": _sees(kept["database dump"]),
         "passed": not (hits or play.refused or blind) and len(found.given) >= 50 and _sees(kept["database dump"]),
     }  # fmt: skip
 
@@ -107,6 +92,7 @@ class Play:
         self._webhooks()
         self._sockets()
         self._tokens()
+        self._providers()
         self._mistakes()
 
     # -- doors -------------------------------------------------------------------------------------------------------
@@ -182,7 +168,7 @@ class Play:
             self._call("POST", f"{path}/test")
         for kind, more, name in DMS:
             credentials = {**more, name: self._secret(f"dms {kind}")}
-            self._ok("POST", "/api/integrations/dms", _dms(kind, credentials))
+            self._ok("POST", "/api/integrations/dms", dms_settings(kind, credentials))
 
     def _workflows(self) -> None:
         self.hook = self._secret("webhook secret")
@@ -277,6 +263,43 @@ class Play:
         invited = {"email": f"carl-{time.time_ns()}@example.com", "role": "member"}
         self._ok("POST", "/api/organizations/current/invitations", invited)
 
+    def _providers(self) -> None:
+        """Secrets of sign-in providers, and the tokens that one gives us."""
+        from django.test import override_settings
+        from pytest_httpserver import HTTPServer
+
+        from identity import discovery
+        from tests.identity.provider import CLIENT, SECRET, Account, Provider
+
+        said = {
+            "name": "P",
+            "issuer": "https://login.example.com",
+            "client_id": "c",
+            "allowed_domains": ["autodealer.example"],
+        }
+        for door in ("sso secret", "sso secret changed"):
+            self._ok("PUT", "/api/organization/sso", {**said, "client_secret": self._secret(door)})
+        self._ok("GET", "/api/organization/sso")
+        model = {"model_id": f"m{time.time_ns()}", "version": "1", "endpoint_url": "https://models.example.com/x"}
+        self._ok("POST", "/api/ai/custom-models", {**model, "api_key": self._secret("custom model")})
+        server = HTTPServer(host="localhost", port=0)
+        server.start()
+        try:
+            provider = Provider(server)
+            google = {"client_id": CLIENT, "client_secret": SECRET, "issuer": provider.issuer, "registration": True}
+            with override_settings(GOOGLE=google, OAUTH_REDIRECT_URIS=[PROVIDERS_WAY_BACK]):
+                discovery.forget()
+                way = self._ok("GET", "/api/v1/oauth/google/authorize", show=False)["data"]
+                self.markers.told(self._door("oauth state"), way["state"])
+                returned = provider.consent(way["authorization_url"], Account(sub=self.email, email=self.email))
+                self._ok("POST", "/api/v1/oauth/google/callback", returned)
+                self._ok("GET", "/api/v1/oauth/status")
+                for kind, tokens in (("access", provider.alive), ("refresh", provider.refreshable)):
+                    for number, token in enumerate(sorted(tokens)):
+                        self.markers.given[self._door(f"google {kind} {number}")] = token
+        finally:
+            server.stop()
+
     def _mistakes(self) -> None:
         path = "/api/integrations/connections"
         self._call("POST", path, {"name": "x", "type": "openai", "credentials": self._secret("credentials as text")})
@@ -342,24 +365,6 @@ def _hook(name: str, secret: str) -> dict[str, Any]:
 
 def _hooked(secret: str) -> dict[str, Any]:
     return {"nodes": [_hook("hook", secret)], "edges": []}
-
-
-def _dms(kind: str, credentials: dict[str, str]) -> dict[str, Any]:
-    auth: dict[str, Any] = {"type": kind, "credentials": credentials}
-    if kind == "oauth2":
-        auth["refresh_configuration"] = {"token_url": "https://dms.example.com/token"}
-    return {
-        "provider": "Custom",
-        "configuration": {
-            "base_url": "https://dms.example.com", "api_version": "v1", "timeout_ms": 5000, "retry_attempts": 0,
-            "rate_limit": {"requests_per_minute": 60, "burst_size": 10},
-        },
-        "authentication": auth,
-        "endpoints": {
-            "customers": "customers", "vehicles": "vehicles", "service_appointments": "appointments",
-            "sales_opportunities": "opportunities", "inventory": "inventory",
-        },
-    }  # fmt: skip
 
 
 def _receiver(delivered: list[bytes]) -> Any:

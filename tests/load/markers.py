@@ -90,6 +90,43 @@ def _postgres_dump(about: dict[str, Any]) -> bytes:
     return out.getvalue()
 
 
+def write_ahead_log() -> list[str]:
+    """Begins a new segment of the gate's own cluster; which there are already."""
+    from django.db import connection
+
+    from tests.load.servers import OWN
+
+    if OWN.cluster is None or connection.vendor != "postgresql":
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_switch_wal()")
+    return [each.name for each in (OWN.cluster.data / "pg_wal").iterdir()]
+
+
+def cluster_files(before: list[str]) -> dict[str, bytes]:
+    """What the gate's own cluster has on its disk: the log since then, and the tables themselves, compressed or not."""
+    from django.db import connection
+
+    from tests.load.servers import OWN
+
+    if OWN.cluster is None or connection.vendor != "postgresql":
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute("CHECKPOINT")
+        cursor.execute(
+            "SELECT pg_walfile_name(pg_current_wal_lsn()), oid FROM pg_database WHERE datname = current_database()"
+        )
+        newest, oid = cursor.fetchone()
+    log = [each for each in (OWN.cluster.data / "pg_wal").iterdir() if each.is_file()]
+    # The segment that was begun had its file already; those behind the newest are kept for later, and hold old bytes.
+    wanted = [each for each in log if each.name <= newest and (each.name not in before or each.name >= max(before))]
+    tables = [each for each in (OWN.cluster.data / "base" / str(oid)).iterdir() if each.is_file()]
+    return {
+        "write-ahead log": b"".join(each.read_bytes() for each in wanted),
+        "tables on disk": b"".join(each.read_bytes() for each in tables),
+    }
+
+
 def redis_dump(url: str) -> bytes:
     """Every key with its value: strings, hashes, lists, sets and streams."""
     if not url:
@@ -103,6 +140,7 @@ def redis_dump(url: str) -> bytes:
         b"set": lambda client, key: client.smembers(key),
         b"zset": lambda client, key: client.zrange(key, 0, -1, withscores=True),
         b"stream": lambda client, key: client.xrange(key),
+        b"none": lambda _client, _key: None,  # Its time ran out after it was found.
     }
     with redis.Redis.from_url(url) as client:
         return b"\n".join(key + repr(readers[client.type(key)](client, key)).encode() for key in client.scan_iter())
@@ -116,14 +154,17 @@ def everything_logged() -> Iterator[io.StringIO]:
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
     handler.addFilter(lambda record: not record.name.startswith("websockets.client"))
     root = logging.getLogger()
-    level = root.level
+    named = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]
+    levels = {each: each.level for each in (root, *named) if each is root or each.level}
     root.addHandler(handler)
-    root.setLevel(logging.DEBUG)
+    for each in levels:
+        each.setLevel(logging.DEBUG)
     try:
         yield out
     finally:
         root.removeHandler(handler)
-        root.setLevel(level)
+        for each, level in levels.items():
+            each.setLevel(level)
 
 
 def files_under(*folders: Path) -> bytes:

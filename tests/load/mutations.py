@@ -1,7 +1,8 @@
 """`python -m tests.load.mutations [NAME ...]`: every guard of the engine is taken out once, and a test must notice.
 
 Each mutation is a small replacement in a temporary copy of the tree; the test named beside it has to fail there, having passed
-on the copy as it is. Prints a table and one JSON line. Takes minutes; not part of CI.
+on the copy as it is. Prints a table and one JSON line. Takes minutes; not part of CI. `tests.load.security_mutations` does the
+same with the guards of access and of secrets.
 """
 
 from __future__ import annotations
@@ -25,13 +26,23 @@ FENCE = "tests/executions/test_fence.py"
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """In `file`, `old` (which must be there once) becomes `new`; `test` must then fail."""
+    """In `file`, `old` (which must be there once) becomes `new`; `test` must then fail. Where a guard stands twice, `also` are
+    the (file, old, new) of its other places."""
 
     name: str
     file: str
     old: str
     new: str
     test: str
+    also: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def changes(self) -> tuple[tuple[str, str, str], ...]:
+        return ((self.file, self.old, self.new), *self.also)
+
+    def misplaced(self, tree: Path) -> list[str]:
+        """The files where it does not apply, because the text that it replaces is not there exactly once."""
+        return [file for file, old, _ in self.changes if (tree / file).read_text().count(old) != 1]
 
 
 MUTATIONS = [
@@ -53,15 +64,15 @@ MUTATIONS = [
         "fence not raised by a claim", "executions/claims.py", "SET fence = fence + 1, attempts", "SET attempts", FENCE,
     ),
     Mutation(
-        "lease not looked at by a claim", "executions/claims.py",
-        """WHERE due_at <= (SELECT {now}) AND attempts {which} {SUSPECT_AFTER}
-                       ORDER BY due_at LIMIT %s {sql.skip_locked()})
-           AND due_at <= (SELECT {now})
-""",
-        """WHERE due_at IS NOT NULL AND attempts {which} {SUSPECT_AFTER}
-                       ORDER BY due_at LIMIT %s {sql.skip_locked()})
-""",
-        FENCE,
+        "lease not looked at by a claim", "executions/slots.py",
+        'due = f"e.due_at IS NOT NULL AND e.due_at <= (SELECT {sql.now()}) AND e.attempts',
+        'due = f"e.due_at IS NOT NULL AND e.attempts', FENCE,
+        also=(
+            (
+                "executions/claims.py",
+                'f"id IN {found} AND (due_at <= (SELECT {sql.now()}) OR parked_at IS NOT NULL)"', 'f"id IN {found}"',
+            ),
+        ),
     ),
     Mutation(
         "attempts not counted", "executions/claims.py", "attempts = attempts + 1, ", "",
@@ -79,8 +90,9 @@ MUTATIONS = [
         "tests/executions/test_recovery.py tests/executions/test_desk.py tests/executions/test_fence.py",
     ),
     Mutation(
-        "an interrupted unkeyed effect is done again", "executions/active.py",
-        "recovering and effect is Effect.UNKEYED)", "False)", "tests/executions/test_recovery.py",
+        "an interrupted unkeyed effect is done again", "executions/jobs.py",
+        "looks = self.recovering and self.node.type.effect_of(self.config) is Effect.UNKEYED", "looks = False",
+        "tests/executions/test_recovery.py tests/executions/test_effects.py",
     ),
     Mutation(
         "what came from outside ignored on release", "executions/journal.py",
@@ -112,8 +124,8 @@ MUTATIONS = [
         "tests/executions/test_fence.py tests/executions/test_recovery.py",
     ),
     Mutation(
-        "a moment may fire twice", "executions/schedules.py",
-        "schedule.due_at = following(rule, schedule.due_at, now)", "pass", "tests/executions/test_schedules.py",
+        "a moment stays due after it fired", "executions/schedules.py",
+        "schedule.due_at = refused or following(rule, schedule.due_at, now)", "pass", "tests/executions/test_schedules.py",
     ),
     Mutation(
         "what was begun is not continued", "executions/active.py",
@@ -122,8 +134,8 @@ MUTATIONS = [
 ]  # fmt: skip
 
 
-def main(names: list[str]) -> int:
-    wanted = [each for each in MUTATIONS if not names or any(name in each.name for name in names)]
+def main(names: list[str], table: list[Mutation], gate: str) -> int:
+    wanted = [each for each in table if not names or any(name in each.name for name in names)]
     rows, begun = [], time.monotonic()
     with tempfile.TemporaryDirectory(prefix="mutations-") as folder:
         copy = Path(folder) / "tree"
@@ -132,19 +144,19 @@ def main(names: list[str]) -> int:
         if unsound := failed(copy, everything, fresh=True):
             raise SystemExit(f"Without any mutation, {unsound} fails already.")
         for each in wanted:
-            path = copy / each.file
-            text = path.read_text()
-            if text.count(each.old) != 1:
-                rows.append((each.name, f"does not apply: {text.count(each.old)} places", each.test))
+            if astray := each.misplaced(copy):
+                rows.append((each.name, f"does not apply: {', '.join(astray)}", each.test))
             else:
-                path.write_text(text.replace(each.old, each.new))
+                for file, old, new in each.changes:
+                    (copy / file).write_text((ROOT / file).read_text().replace(old, new))
                 found = failed(copy, each.test)
-                path.write_text(text)
+                for file, _, _ in each.changes:
+                    shutil.copyfile(ROOT / file, copy / file)
                 rows.append((each.name, f"caught: {found}" if found else "NOT CAUGHT", each.test))
             print(f"  {rows[-1][0]:<50} {rows[-1][1]}", flush=True)
     caught = sum(result.startswith("caught") for _, result, _ in rows)
     figures = {
-        "gate": "mutations", "passed": caught == len(rows), "mutations": len(rows), "caught": caught,
+        "gate": gate, "passed": caught == len(rows), "mutations": len(rows), "caught": caught,
         "missed": [name for name, result, _ in rows if not result.startswith("caught")],
         "seconds": round(time.monotonic() - begun),
     }  # fmt: skip
@@ -158,7 +170,7 @@ def failed(tree: Path, tests: str, *, fresh: bool = False) -> str:
     if not os.environ.get("DATABASE_URL"):
         environment.pop("DATABASE_URL", None)
     tests += " --create-db" if fresh else ""
-    command = [sys.executable, "-m", "pytest", "-x", "-n", "0", "--timeout", "120", "--reuse-db", *tests.split()]
+    command = [sys.executable, "-m", "pytest", "-x", "-n", "0", "--timeout", "600", "--reuse-db", *tests.split()]
     ran = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     if ran.returncode == 0:
         return ""
@@ -167,4 +179,4 @@ def failed(tree: Path, tests: str, *, fresh: bool = False) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:], MUTATIONS, "mutations"))

@@ -33,6 +33,10 @@ class Cluster:
         command = [binaries / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"]
         subprocess.run(command, check=True, capture_output=True, cwd=folder, **self._as)  # type: ignore[call-overload]
 
+    @property
+    def data(self) -> Path:
+        return self._folder / "data"
+
     def start(self) -> None:
         options = ["-p", str(self.port), "-k", str(self._folder), "-c", "listen_addresses=127.0.0.1"]
         self._process = subprocess.Popen(

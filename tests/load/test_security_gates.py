@@ -14,6 +14,7 @@ from tests.load import (
     g15_doors,
     g16_roles,
     g18_malformed,
+    g19_expressions,
     g20_outgoing,
     g21_uploads,
     g22_refresh,
@@ -30,6 +31,7 @@ GATES = [
     g15_doors,
     g16_roles,
     g18_malformed,
+    g19_expressions,
     g20_outgoing,
     g21_uploads,
     g22_refresh,
@@ -43,7 +45,7 @@ GATES = [
 
 
 @pytest.mark.load
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.__name__)
 def test_the_gate_is_passed(transactional_db: None, settings: Any, gate: Any) -> None:
     settings.EGRESS_ALLOW = ["127.0.0.1"]
@@ -53,7 +55,7 @@ def test_the_gate_is_passed(transactional_db: None, settings: Any, gate: Any) ->
 
 
 @pytest.mark.load
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_a_missing_tenant_filter_is_noticed(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gate that cannot fail proves nothing."""
     made = g14_tenants.estate

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 _watching: list[tuple[set[int], list[str]]] = []
+_asking: list[list[str]] = []
 _lock = threading.Lock()
 _installed = False
 
@@ -28,6 +29,20 @@ def connections(*, allowed: set[int]) -> Iterator[list[str]]:
             _watching.remove(entry)
 
 
+@contextmanager
+def lookups() -> Iterator[list[str]]:
+    """Every name that this process asks a resolver for meanwhile."""
+    _install()
+    asked: list[str] = []
+    with _lock:
+        _asking.append(asked)
+    try:
+        yield asked
+    finally:
+        with _lock:
+            _asking.remove(asked)
+
+
 def _install() -> None:
     global _installed
     if not _installed:
@@ -36,6 +51,9 @@ def _install() -> None:
 
 
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.getaddrinfo":
+        for asked in list(_asking):
+            asked.append(str(arguments[0]))
     if event != "socket.connect" or not _watching:
         return
     address = arguments[1]

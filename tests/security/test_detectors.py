@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from security.detectors import DENIED, DETECTORS, FAILED, LIMITED, LOCKED, OPENED, PROBED, REUSED, Finding, Seen
+from security.detectors import CLONED, DENIED, DETECTORS, FAILED, LIMITED, LOCKED, OPENED, PROBED, REUSED, Finding, Seen
 
 NOW = dt.datetime(2026, 11, 22, 12, 0, tzinfo=dt.UTC)
 US = UUID(int=1)
@@ -85,6 +85,12 @@ def test_stuffing_that_got_in_is_worse() -> None:
 )
 def test_several_networks_within_minutes(addresses: list[str], found: int) -> None:
     assert len(findings("impossible_velocity", *(seen(OPENED, address=each) for each in addresses))) == found
+
+
+def test_a_passkeys_copy_is_found_at_its_first_use() -> None:
+    (found,) = findings("passkey_clone", seen(CLONED, ago=3000))
+    assert (found.mitigation.action, found.score, found.user_id) == ("passkey_suspended", 95, UUID(int=7))
+    assert findings("passkey_clone", seen(CLONED, ago=3601)) == []
 
 
 def test_one_reuse_of_a_token_is_enough() -> None:

@@ -103,7 +103,7 @@ def test_filled_in_at_once_it_is_complete(actor: Actor) -> None:
     assert (arrived.is_active, arrived.published_version, reading.blanks) == (True, 1, [])
     stored = WorkflowVersion.unscoped.get(workflow=arrived).definition["nodes"]
     assert reveal(actor.organization_id, stored[0]["config"]["secret"]) == "new"
-    assert stored[1]["config"]["headers"]["Authorization"] == "Bearer new"
+    assert reveal(actor.organization_id, stored[1]["config"]["headers"]["Authorization"]) == "Bearer new"
     assert exported(actor, arrived)["fill_in"] == sent["fill_in"]
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from api.auterity.moments import Moment
+from api.challenge import SecondFactorWanted, either
 
 
 class Register(BaseModel):
@@ -68,6 +69,12 @@ class Tokens(BaseModel):
     refresh_token: str | None = None
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  Not a password.
     expires_in: int
+
+
+class LoggedIn(RootModel[Tokens | SecondFactorWanted]):
+    """The tokens, or the question for a second factor."""
+
+    model_config = ConfigDict(json_schema_extra=either)
 
 
 class Refresh(BaseModel):

@@ -141,7 +141,8 @@ class WayBack(BaseModel):
 
 
 class CameBack(BaseModel):
-    """The tokens of a login; null where an account was linked."""
+    """The tokens of a login; null where an account was linked. With `X-Session-Cookies: on` they are in cookies that `/api/v1`
+    knows the browser by, and `csrf_token` is what it proves its changes with."""
 
     action: Literal["linked", "login", "registered"]
     identity_id: UUID
@@ -151,3 +152,4 @@ class CameBack(BaseModel):
     refresh_token: str | None = None
     token_type: Literal["bearer"] | None = None
     expires_in: int | None = None
+    csrf_token: str | None = None

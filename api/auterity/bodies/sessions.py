@@ -12,7 +12,8 @@ from api.auterity.pages import Page
 
 
 class SessionBody(BaseModel):
-    """`factors` are what the login was proved with; `current` is the one of the token that asked."""
+    """`factors` are what the login was proved with; `current` is the one of the token that asked. `device_id` is of a login by a
+    registered device's own key, whose name `device_name` is then."""
 
     id: UUID
     current: bool
@@ -22,6 +23,7 @@ class SessionBody(BaseModel):
     address: str
     user_agent: str
     device_name: str
+    device_id: UUID | None
     factors: list[str]
     risk_score: int | None
     created_at: Moment

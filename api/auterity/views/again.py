@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from accounts.errors import NotAuthenticated
+from accounts.errors import NotAuthenticated, TierTooLow
 from api.auterity.bodies import again as bodies
 from api.auterity.bodies.executions import Accepted
 from api.auterity.dialect import AuterityView
@@ -20,6 +20,7 @@ from workflows.errors import WorkflowInactive, WorkflowNotFound
 REFUSALS = (
     NotAuthenticated,
     PermissionDenied,
+    TierTooLow,
     ExecutionNotFound,
     ExecutionLive,
     RetryRefused,

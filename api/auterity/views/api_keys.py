@@ -7,13 +7,13 @@ from uuid import UUID
 from django.utils import timezone
 
 from accounts import keys
-from accounts.errors import ApiKeyNotFound, ApiKeysForbidden, FreshLoginRequired, NotAuthenticated, TooManyApiKeys
+from accounts.errors import NOT_AS_YOU_ARE, ApiKeyNotFound, ApiKeysForbidden, NotAuthenticated, TooManyApiKeys
 from accounts.grants import ApiKey
 from api.auterity.bodies import api_keys as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import cut
-from api.auterity.views.auth import NO_STORE
 from api.base import Answer, Call, operation
+from api.logins import NO_STORE
 from api.needs import PERSON, SIGNED_IN
 from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
@@ -42,7 +42,7 @@ class ApiKeysView(AuterityView):
         summary="Make an API key",
         body=bodies.ApiKeyWish,
         answers={201: bodies.ApiKeyMadeBody},
-        raises=[*READING, InvalidInput, FreshLoginRequired, ApiKeysForbidden, TooManyApiKeys],
+        raises=[*READING, InvalidInput, *NOT_AS_YOU_ARE, ApiKeysForbidden, TooManyApiKeys],
     )
     def post(self, call: Call[bodies.ApiKeyWish]) -> Answer:
         """It acts in your name, with what you may do of its scopes. The key is in this answer and nowhere else."""
@@ -66,7 +66,7 @@ class ApiKeyView(AuterityView):
         id="api_key_revoke",
         summary="Revoke an API key",
         answers={204: None},
-        raises=[*READING, ApiKeyNotFound],
+        raises=[*READING, *NOT_AS_YOU_ARE, ApiKeyNotFound],
     )
     def delete(self, call: Call[None], key_id: UUID) -> Answer:
         """At once, in every process and on open sockets. It stays in the list."""
@@ -92,7 +92,7 @@ class ApiKeyPolicyView(AuterityView):
         summary="Allow or forbid API keys",
         body=bodies.ApiKeyPolicy,
         answers={200: bodies.ApiKeyPolicy},
-        raises=[*READING, InvalidInput],
+        raises=[*READING, *NOT_AS_YOU_ARE, InvalidInput],
     )
     def put(self, call: Call[bodies.ApiKeyPolicy]) -> Answer:
         """Forbidden keys open nothing from this moment; allowed again, those that were not revoked open what they did."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import StreamingHttpResponse
 
-from accounts.errors import NotAuthenticated
+from accounts.errors import NOT_AS_YOU_ARE, NotAuthenticated
 from api.auterity.bodies import audit as bodies
 from api.auterity.dialect import AuterityView
 from api.base import Answer, Call, operation
@@ -39,11 +39,12 @@ class AuditExportView(AuterityView):
         summary="Export the audit trail",
         query=bodies.AuditExportQuery,
         answers={200: bytes},
-        raises=[NotAuthenticated, PermissionDenied, InvalidInput],
+        raises=[NotAuthenticated, PermissionDenied, *NOT_AS_YOU_ARE, InvalidInput],
         whole=True,
     )
     def get(self, call: Call[None]) -> Answer:
-        """Everything that fits the filters, oldest first, as a file. The export is recorded. Needs `audit:read`."""
+        """Everything that fits the filters, oldest first, as a file. The export is recorded. Needs `audit:read` and a login, or
+        a proof, of the last ten minutes."""
         form = call.query.format
         pieces = services.exported(actor=call.actor, wanted=call.query.wanted(), form=form)
         headers = {

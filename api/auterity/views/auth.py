@@ -9,6 +9,7 @@ from accounts.selectors import Profile
 from api.auterity.bodies import auth as bodies
 from api.auterity.dialect import AuterityView
 from api.base import Answer, Call, operation
+from api.logins import NO_STORE, REFUSALS
 from api.needs import OPEN, PERSON, SIGNED_IN
 from auterity.kernel.access import Role, shown_roles
 from auterity.kernel.errors import InvalidInput, PermissionDenied
@@ -25,7 +26,7 @@ class RegisterView(AuterityView):
         id="auth_register",
         body=bodies.Register,
         answers={201: bodies.UserBody},
-        raises=[InvalidInput, errors.EmailTaken],
+        raises=[InvalidInput, errors.EmailTaken, errors.RegistrationClosed],
     )
     def post(self, call: Call[bodies.Register]) -> Answer:
         """Whoever creates an organization is its admin; without a company the organization is a personal one."""
@@ -49,15 +50,8 @@ class LoginView(AuterityView):
         summary="Log in",
         id="auth_login",
         body=bodies.Login,
-        answers={200: bodies.Tokens},
-        raises=[
-            errors.WrongCredentials,
-            errors.AccountInactive,
-            errors.AccountLocked,
-            errors.AddressNotAllowed,
-            errors.PasswordExpired,
-            errors.RiskBlocked,
-        ],
+        answers={200: bodies.LoggedIn},
+        raises=[each for each in REFUSALS if each is not errors.MfaInvalid],  # It takes no code.
     )
     def post(self, call: Call[bodies.Login]) -> Answer:
         """Wrong credentials are one answer, whatever the cause. Where a second factor is on, the answer has `mfa_required`,
@@ -148,9 +142,6 @@ class CrossSystemTokenView(AuterityView):
             bodies.CrossSystemToken(token=made.token, expires_at=made.expires_at, permissions=made.permissions),
             headers=NO_STORE,
         )
-
-
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 def tokens_body(pair: services.TokenPair) -> bodies.Tokens:

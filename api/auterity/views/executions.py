@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from accounts.errors import NotAuthenticated
+from accounts.errors import NotAuthenticated, TierTooLow
 from api.auterity.bodies import executions as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut, cut_endless
@@ -57,7 +57,15 @@ class ExecuteView(AuterityView):
         id="workflow_execute",
         body=bodies.Execute,
         answers={202: bodies.Accepted, 200: bodies.ExecutionBody},
-        raises=[NotAuthenticated, PermissionDenied, WorkflowNotFound, WorkflowInactive, InvalidInput, *TOO_MUCH],
+        raises=[
+            NotAuthenticated,
+            PermissionDenied,
+            TierTooLow,
+            WorkflowNotFound,
+            WorkflowInactive,
+            InvalidInput,
+            *TOO_MUCH,
+        ],
         creates=True,
     )
     def post(self, call: Call[bodies.Execute], workflow_id: UUID) -> Answer:
@@ -177,7 +185,7 @@ class RunAgainView(AuterityView):
         summary="Run again with the same inputs",
         id="execution_run_again",
         answers={202: bodies.Accepted},
-        raises=[*READING, WorkflowNotFound, WorkflowInactive, *TOO_MUCH],
+        raises=[*READING, TierTooLow, WorkflowNotFound, WorkflowInactive, *TOO_MUCH],
         creates=True,
     )
     def post(self, call: Call[None], execution_id: UUID) -> Answer:

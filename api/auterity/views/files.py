@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import cast
 from uuid import UUID
 
-from rest_framework.request import Request
-
 from accounts.errors import NotAuthenticated
 from api.auterity.bodies import files as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import cut
 from api.base import Answer, Call, operation
 from api.downloads import download
-from api.uploads import ENVELOPE_BYTES, UploadParser, WhateverIsAccepted, uploaded
+from api.uploads import UploadParser, WhateverIsAccepted, announced, uploaded
 from artefacts import selectors, services
 from artefacts.errors import FileDamaged, FileNotFound, FileRefused, FileTooLarge, StorageFull
 from artefacts.models import Artefact
@@ -37,7 +35,7 @@ class FilesView(AuterityView):
         """One file, as the part `file` of a multipart/form-data body. Its extension, the type it is sent as and its first bytes
         must agree. CSV, TSV, text, JSON, NDJSON, XML, mail, PDF, XLSX and pictures are taken; of a picture the picture alone is
         kept, made anew. A `file-processor` step reads a file by its `id`."""
-        services.admit_upload(actor=call.actor, size=_announced(call.request))
+        services.admit_upload(actor=call.actor, size=announced(call.request))
         file = uploaded(call.request)
         made = services.upload(actor=call.actor, name=file.name, declared_type=file.sent_as, file=file.content)
         return Answer(_file(made), 201)
@@ -87,12 +85,6 @@ class FileContentView(AuterityView):
     def get(self, call: Call[None], file_id: UUID) -> Answer:
         """As an attachment, never as a page. Honours `Range` for one range of bytes, and `If-None-Match` with the ETag."""
         return Answer(download(call.request, selectors.artefact(actor=call.actor, artefact_id=file_id)))
-
-
-def _announced(request: Request) -> int:
-    """Bytes of the file at least, by the body's header. What comes is counted too."""
-    length = str(request.META.get("CONTENT_LENGTH") or "0")
-    return max(int(length) - ENVELOPE_BYTES, 0) if length.isdecimal() and len(length) < 16 else 0
 
 
 def _file(row: Artefact) -> bodies.FileBody:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from uuid import UUID
 
 from accounts import inputs, members, selectors
-from accounts.errors import EmailTaken, LastAdmin, MemberNotFound, NotAuthenticated, QuotaExceeded, RoleNotFound
+from accounts.errors import (
+    EmailTaken,
+    LastAdmin,
+    MemberNotFound,
+    NotAuthenticated,
+    QuotaExceeded,
+    RoleNotFound,
+    TierTooLow,
+)
 from accounts.models import Membership
 from api.auterity.bodies import members as bodies
 from api.auterity.dialect import AuterityView
@@ -14,7 +22,7 @@ from api.base import Answer, Call, operation
 from auterity.kernel.access import Permission, Role, shown_roles
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
-CHANGING = (NotAuthenticated, PermissionDenied, MemberNotFound, LastAdmin)
+CHANGING = (NotAuthenticated, PermissionDenied, TierTooLow, MemberNotFound, LastAdmin)
 
 
 class MembersView(AuterityView):

@@ -9,8 +9,9 @@ from api.auterity.bodies import auth as auth_bodies
 from api.auterity.bodies import organization as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut
-from api.auterity.views.auth import NO_STORE, tokens_body
+from api.auterity.views.auth import tokens_body
 from api.base import Answer, Call, operation
+from api.logins import NO_STORE
 from api.needs import PERSON, SIGNED_IN
 from auterity.kernel.access import Permission, Role, shown_roles
 from auterity.kernel.errors import InvalidInput, PermissionDenied
@@ -66,7 +67,7 @@ class SwitchOrganizationView(AuterityView):
         id="auth_switch_organization",
         summary="Log in to another organization of yours",
         body=bodies.SwitchOrganization,
-        answers={200: auth_bodies.Tokens},
+        answers={200: auth_bodies.LoggedIn},
         raises=[NotAuthenticated, TokenInvalid, OrganizationNotFound],
     )
     def post(self, call: Call[bodies.SwitchOrganization]) -> Answer:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from accounts import passwords
-from accounts.errors import LinkInvalid, NotAuthenticated, WrongCredentials
+from accounts.errors import LinkInvalid, NotAuthenticated, TierTooLow, WrongCredentials
 from api.auterity.bodies import auth as auth_bodies
 from api.auterity.bodies import passwords as bodies
 from api.auterity.dialect import AuterityView
-from api.auterity.views.auth import NO_STORE, tokens_body
+from api.auterity.views.auth import tokens_body
 from api.base import Answer, Call, operation
+from api.logins import NO_STORE
 from api.needs import OPEN, PERSON
 from auterity.kernel.errors import InvalidInput
 
@@ -20,7 +21,7 @@ class ChangePasswordView(AuterityView):
         summary="Change your password",
         body=bodies.ChangePassword,
         answers={200: auth_bodies.Tokens},
-        raises=[NotAuthenticated, WrongCredentials, InvalidInput],
+        raises=[NotAuthenticated, WrongCredentials, TierTooLow, InvalidInput],
     )
     def post(self, call: Call[bodies.ChangePassword]) -> Answer:
         """Every login of yours ends at once, on every device; the answer has the tokens of a new one."""

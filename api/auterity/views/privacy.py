@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from accounts.errors import FreshLoginRequired, LastAdmin, NotAuthenticated
-from accounts.logins import require_fresh
+from accounts.errors import NOT_AS_YOU_ARE, LastAdmin, NotAuthenticated
 from api.auterity.bodies import privacy as bodies
 from api.auterity.dialect import AuterityView
 from api.base import Answer, Call, operation
@@ -20,7 +19,7 @@ from privacy.errors import ErasureNotFound, ExportNotFound, ExportUnderWay
 from privacy.models import DataExport, Erasure, Subject
 
 READING = (NotAuthenticated, PermissionDenied, ExportNotFound)
-ASKING = (NotAuthenticated, PermissionDenied, ExportUnderWay)
+ASKING = (NotAuthenticated, PermissionDenied, *NOT_AS_YOU_ARE, ExportUnderWay)
 
 
 class AccountExportView(AuterityView):
@@ -54,13 +53,12 @@ class AccountView(AuterityView):
         needs=PERSON,
         summary="Erase your account",
         answers={202: bodies.ErasureBody},
-        raises=[NotAuthenticated, FreshLoginRequired, LastAdmin, ErasureNotFound],
+        raises=[NotAuthenticated, *NOT_AS_YOU_ARE, LastAdmin, ErasureNotFound],
     )
     def delete(self, call: Call[None]) -> Answer:
         """At once and for good: your name, address and logins go, what you made for an organization stays without them. An
         organization in which nobody else is goes too. Needs a login of the last ten minutes."""
-        require_fresh(call.actor)
-        return Answer(_erasure(services.erase_person(user_id=call.actor.user_id, requested_by=call.actor.user_id)), 202)
+        return Answer(_erasure(services.erase_own_account(actor=call.actor)), 202)
 
 
 class OrganizationExportView(AuterityView):
@@ -94,12 +92,11 @@ class OrganizationView(AuterityView):
         needs=Permission.ORGANIZATION_MANAGE,
         summary="Erase the organization",
         answers={202: bodies.ErasureBody},
-        raises=[NotAuthenticated, PermissionDenied, FreshLoginRequired],
+        raises=[NotAuthenticated, PermissionDenied, *NOT_AS_YOU_ARE],
     )
     def delete(self, call: Call[None]) -> Answer:
         """In 14 days, with everything in it; until then it goes on, and an admin can call it off. People who belong to no other
         organization are erased with it. For admins, with a login of the last ten minutes."""
-        require_fresh(call.actor)
         return Answer(_erasure(services.erase_organization(actor=call.actor)), 202)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from accounts import roles
-from accounts.errors import NotAuthenticated, RoleInUse, RoleNotFound, RoleTaken, TooManyRoles
+from accounts.errors import NotAuthenticated, RoleInUse, RoleNotFound, RoleTaken, TierTooLow, TooManyRoles
 from accounts.grants import CustomRole
 from api.auterity.bodies import roles as bodies
 from api.auterity.dialect import AuterityView
@@ -74,7 +74,7 @@ class RoleView(AuterityView):
         summary="Change a role",
         body=bodies.RoleWish,
         answers={200: bodies.RoleBody},
-        raises=[*READING, InvalidInput, RoleNotFound, RoleTaken],
+        raises=[*READING, TierTooLow, InvalidInput, RoleNotFound, RoleTaken],
     )
     def put(self, call: Call[bodies.RoleWish], role_id: UUID) -> Answer:
         """Whoever has it has the new permissions at once, on open sockets too."""

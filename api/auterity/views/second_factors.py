@@ -14,8 +14,9 @@ from accounts.models import User
 from api.auterity.bodies import auth as auth_bodies
 from api.auterity.bodies import second_factors as bodies
 from api.auterity.dialect import AUTERITY, AuterityView
-from api.auterity.views.auth import NO_STORE, tokens_body
+from api.auterity.views.auth import tokens_body
 from api.base import Answer, Call, operation
+from api.logins import NO_STORE
 from api.needs import OPEN, PERSON
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import InvalidInput

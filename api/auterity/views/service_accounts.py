@@ -6,8 +6,8 @@ from uuid import UUID
 
 from accounts import inputs, keys, service_accounts
 from accounts.errors import (
+    NOT_AS_YOU_ARE,
     ApiKeysForbidden,
-    FreshLoginRequired,
     LastAdmin,
     MemberNotFound,
     NotAuthenticated,
@@ -21,8 +21,8 @@ from api.auterity.bodies import api_keys as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut
 from api.auterity.views.api_keys import content, key_body, made_body
-from api.auterity.views.auth import NO_STORE
 from api.base import Answer, Call, operation
+from api.logins import NO_STORE
 from api.needs import PERSON
 from auterity.kernel.access import Permission
 from auterity.kernel.errors import InvalidInput, PermissionDenied
@@ -50,7 +50,7 @@ class ServiceAccountsView(AuterityView):
         summary="Make a service account",
         body=bodies.ServiceAccountWish,
         answers={201: bodies.ServiceAccountBody},
-        raises=[*READING, InvalidInput, RoleNotFound, TooManyServiceAccounts],
+        raises=[*READING, *NOT_AS_YOU_ARE, InvalidInput, RoleNotFound, TooManyServiceAccounts],
         creates=True,
     )
     def post(self, call: Call[bodies.ServiceAccountWish]) -> Answer:
@@ -80,7 +80,15 @@ class ServiceAccountView(AuterityView):
         summary="Change a service account's role, or switch it off or on",
         body=bodies.ServiceAccountChange,
         answers={200: bodies.ServiceAccountBody},
-        raises=[*READING, InvalidInput, ServiceAccountNotFound, MemberNotFound, RoleNotFound, LastAdmin],
+        raises=[
+            *READING,
+            *NOT_AS_YOU_ARE,
+            InvalidInput,
+            ServiceAccountNotFound,
+            MemberNotFound,
+            RoleNotFound,
+            LastAdmin,
+        ],
     )
     def put(self, call: Call[bodies.ServiceAccountChange], account_id: UUID) -> Answer:
         """What its keys open follows at once."""
@@ -97,7 +105,7 @@ class ServiceAccountView(AuterityView):
         needs=MANAGING,
         summary="Remove a service account",
         answers={204: None},
-        raises=[*READING, ServiceAccountNotFound],
+        raises=[*READING, *NOT_AS_YOU_ARE, ServiceAccountNotFound],
     )
     def delete(self, call: Call[None], account_id: UUID) -> Answer:
         """Ends its keys at once and for good."""
@@ -127,7 +135,7 @@ class ServiceKeysView(AuterityView):
         summary="Make an API key for a service account",
         body=bodies.ApiKeyWish,
         answers={201: bodies.ApiKeyMadeBody},
-        raises=[*READING, InvalidInput, FreshLoginRequired, ApiKeysForbidden, ServiceAccountNotFound, TooManyApiKeys],
+        raises=[*READING, InvalidInput, *NOT_AS_YOU_ARE, ApiKeysForbidden, ServiceAccountNotFound, TooManyApiKeys],
     )
     def post(self, call: Call[bodies.ApiKeyWish], account_id: UUID) -> Answer:
         """Its scopes are permissions that you hold; it opens those of them that the account's role has."""

@@ -6,14 +6,14 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from accounts import logins, own_sessions, policies, tiers
+from accounts import logins, own_sessions, policies, policy_changes
 from accounts.errors import FreshLoginRequired, NotAuthenticated, SessionNotFound, TierTooLow
 from accounts.models import Session
 from api.auterity.bodies import sessions as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut
-from api.auterity.views.auth import NO_STORE
 from api.base import Answer, Call, operation
+from api.logins import NO_STORE
 from api.needs import PERSON
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import InvalidInput, PermissionDenied
@@ -103,10 +103,8 @@ class PoliciesView(AuterityView):
     def put(self, call: Call[bodies.PoliciesUpdate]) -> Answer:
         """Needs organization:manage and a login, or a proof, of the last ten minutes. Logins that a stricter policy would not
         have let in end at once, but for yours."""
-        tiers.require_action(call.actor, "change_policy")
-        if call.body.policies.get("enforce_tiers") is True:  # Who turns this on must be able to turn it off.
-            tiers.require_tier(call.actor, policies.Tier.MAXIMUM)
-        policies.change(actor=call.actor, changes=call.body.policies, address=call.request.META.get("REMOTE_ADDR", ""))
+        address = call.request.META.get("REMOTE_ADDR", "")
+        policy_changes.change(actor=call.actor, changes=call.body.policies, address=address)
         return Answer(_policies(call.actor))
 
 
@@ -120,6 +118,7 @@ def _shown(row: Session, actor: Actor) -> bodies.SessionBody:
         address=row.address,
         user_agent=row.user_agent,
         device_name=row.device_name,
+        device_id=row.device_id,
         factors=row.factors,
         risk_score=row.risk["score"] if row.risk else None,
         created_at=row.created_at,

@@ -14,7 +14,7 @@ from api.base import Answer, Call, operation
 from api.needs import OPEN
 from auterity.kernel.access import Permission, Role
 from auterity.kernel.errors import InvalidInput, PermissionDenied
-from identity import errors, google, signins, sso
+from identity import errors, signins, sso
 from identity.models import SsoProvider
 from identity.signins import Begun
 from integrations.connection_types import MASK
@@ -36,7 +36,7 @@ class SsoView(AuterityView):
         summary="Set up the organization's sign-in provider",
         body=bodies.SsoConfigure,
         answers={200: bodies.SsoBody},
-        raises=[PermissionDenied, InvalidInput, login_errors.FreshLoginRequired],
+        raises=[PermissionDenied, InvalidInput, *login_errors.NOT_AS_YOU_ARE],
     )
     def put(self, call: Call[bodies.SsoConfigure]) -> Answer:
         """Replaces what was there. Making it compulsory ends the logins of members that came another way."""
@@ -47,7 +47,7 @@ class SsoView(AuterityView):
         needs=Permission.ORGANIZATION_MANAGE,
         summary="Remove the organization's sign-in provider",
         answers={204: None},
-        raises=[PermissionDenied, errors.SsoNotFound, login_errors.FreshLoginRequired],
+        raises=[PermissionDenied, errors.SsoNotFound, *login_errors.NOT_AS_YOU_ARE],
     )
     def delete(self, call: Call[None]) -> Answer:
         """Its links go with it; people who came by it choose a password by a mailed link."""
@@ -78,7 +78,7 @@ class SsoAuthorizeView(AuterityView):
         summary="The way to an organization's sign-in provider",
         query=bodies.WayQuery,
         answers={200: bodies.Way, 302: None},
-        raises=[errors.SsoNotFound, errors.RedirectRefused, errors.ProviderUnavailable],
+        raises=[*login_errors.NOT_AS_YOU_ARE, errors.SsoNotFound, errors.RedirectRefused, errors.ProviderUnavailable],
         whole=True,
     )
     def get(self, call: Call[None], provider_id: UUID) -> Answer:
@@ -100,24 +100,12 @@ class GoogleWayView(AuterityView):
         summary="The way to Google",
         query=bodies.GoogleWayQuery,
         answers={200: bodies.Way, 302: None},
-        raises=[
-            login_errors.NotAuthenticated,
-            errors.RedirectRefused,
-            errors.ScopeUnknown,
-            errors.OAuthNotConfigured,
-            errors.ProviderUnavailable,
-        ],
+        raises=arrivals.TO_GOOGLE,
         whole=True,
     )
     def get(self, call: Call[None]) -> Answer:
         """With a token the account that is found there is linked to its person; without one it signs in."""
-        begun = google.begin(
-            scopes=[each.strip() for each in call.query.scopes.split(",") if each.strip()],
-            actor=logins.somebody(call.request),
-            redirect_uri=call.query.redirect_uri,
-            login_hint=call.query.login_hint,
-        )
-        return _sent_away(begun, at_once=call.query.redirect)
+        return _sent_away(arrivals.to_google(call), at_once=call.query.redirect)
 
 
 class WayBackView(AuterityView):
@@ -128,18 +116,7 @@ class WayBackView(AuterityView):
         summary="Back from a sign-in provider",
         body=bodies.WayBack,
         answers={200: bodies.CameBack},
-        raises=[
-            errors.StateInvalid,
-            errors.ConsentDenied,
-            errors.ExchangeRefused,
-            errors.LinkedElsewhere,
-            errors.LinkRequired,
-            errors.AddressUnverified,
-            errors.DomainRefused,
-            errors.RegistrationClosed,
-            errors.ProviderUnavailable,
-            login_errors.AccountInactive,
-        ],
+        raises=[*arrivals.BACK, errors.DomainRefused],
     )
     def post(self, call: Call[bodies.WayBack]) -> Answer:
         """Signs in, registers, or links, as the state says. It works once, in the browser or the login that began."""
@@ -152,20 +129,18 @@ class WayBackView(AuterityView):
             error=call.body.error,
             issuer=call.body.iss,
         )
-        pair = arrived.pair
+        tokens, kept = arrivals.tokens_of(call.request, arrived, "bearer")
+        found = arrived.identity
         body = bodies.CameBack.model_validate(
             {
                 "action": arrived.action,
-                "identity_id": arrived.identity.pk,
-                "external_account": arrived.identity.email,
-                "user_id": arrived.identity.user_id,
-                "access_token": pair.access_token if pair is not None else None,
-                "refresh_token": pair.refresh_token if pair is not None else None,
-                "token_type": "bearer" if pair is not None else None,
-                "expires_in": pair.expires_in if pair is not None else None,
+                "identity_id": found.pk,
+                "external_account": found.email,
+                "user_id": found.user_id,
+                **tokens,
             }
         )
-        return arrivals.answered(body, call.body.state)
+        return arrivals.answered(body, call.body.state, kept)
 
 
 def _sent_away(begun: Begun, *, at_once: bool) -> Answer:

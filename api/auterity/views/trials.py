@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from accounts.errors import NotAuthenticated
+from accounts.errors import NotAuthenticated, TierTooLow
 from api.auterity.bodies import trials as bodies
 from api.auterity.dialect import AuterityView
 from api.auterity.pages import PageQuery, cut
@@ -23,7 +23,7 @@ from workflows.errors import CaseNotFound, DefinitionRefused, VersionNotFound, W
 from workflows.models import WorkflowTestCase
 
 READING = (NotAuthenticated, PermissionDenied, WorkflowNotFound)
-TRYING = (*READING, VersionNotFound, DefinitionRefused, InvalidInput)
+TRYING = (*READING, TierTooLow, VersionNotFound, DefinitionRefused, InvalidInput)
 
 
 class DryRunView(AuterityView):

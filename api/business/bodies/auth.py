@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from api.challenge import SecondFactorWanted, either
 
 UserName = Annotated[str, Field(min_length=3, max_length=150, pattern=r"^[A-Za-z0-9_.@+-]+$")]
 
@@ -63,3 +65,9 @@ class BusinessToken(BaseModel):
     expires_in: int
     refresh_token: str | None = None
     csrf_token: str | None = None
+
+
+class BusinessLoggedIn(RootModel[BusinessToken | SecondFactorWanted]):
+    """The tokens, or the question for a second factor."""
+
+    model_config = ConfigDict(json_schema_extra=either)

@@ -7,18 +7,17 @@ from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 
 from accounts import errors, selectors, services
-from accounts import logins as account_logins
 from accounts.selectors import Profile
-from api import cookies, csrf, logins
+from api import logins
 from api.base import Answer, Call, operation
 from api.business.bodies import auth as bodies
 from api.business.dialect import BusinessView
+from api.logins import NO_STORE
 from api.needs import OPEN, SIGNED_IN
 from api.parsers import JsonParser
 from auterity.kernel.access import Role, shown_roles
 from auterity.kernel.errors import FieldProblem, InvalidInput
 
-NO_STORE = {"Cache-Control": "no-store"}
 _FIELDS = {"first_name": "full_name", "last_name": "full_name"}
 FORM = "application/x-www-form-urlencoded"
 
@@ -32,7 +31,7 @@ class RegistrationView(BusinessView):
         body=bodies.Registration,
         answers={201: bodies.BusinessUser},
         needs=OPEN,
-        raises=[InvalidInput, errors.EmailTaken, errors.UsernameTaken],
+        raises=[InvalidInput, errors.EmailTaken, errors.RegistrationClosed, errors.UsernameTaken],
     )
     def post(self, call: Call[bodies.Registration]) -> Answer:
         """Whoever names no company gets an organization of their own."""
@@ -63,38 +62,18 @@ class PasswordLoginView(BusinessView):
         id="password_login",
         summary="Log in",
         body=bodies.PasswordLogin,
-        answers={200: bodies.BusinessToken},
+        answers={200: bodies.BusinessLoggedIn},
         needs=OPEN,
-        raises=[
-            errors.WrongCredentials,
-            errors.MfaInvalid,
-            errors.AccountInactive,
-            errors.AccountLocked,
-            errors.AddressNotAllowed,
-            errors.PasswordExpired,
-            errors.RiskBlocked,
-        ],
+        raises=logins.REFUSALS,
     )
     def post(self, call: Call[bodies.PasswordLogin]) -> Answer:
         """Wrong credentials are one answer, whatever the cause. Where a second factor is on, the answer has `mfa_required`,
         `mfa_token` and `methods` instead of tokens."""
-        totp_code, backup_code = logins.code_kinds(call.body.otp)
-        pair = account_logins.by_password(
-            email=selectors.address_of(call.body.username),
-            password=call.body.password,
-            totp_code=totp_code,
-            backup_code=backup_code,
-            client=logins.client(call.request, self.dialect),
-        )
-        shown = {"token_type": "bearer", "expires_in": pair.expires_in}
-        if cookies.are_asked_for(call.request._request):
-            shown["csrf_token"] = csrf.for_session(pair.session_id)
-            kept = cookies.of_pair(pair)
-        else:
-            shown |= {"access_token": pair.access_token, "refresh_token": pair.refresh_token}
-            kept = ()
-        body = bodies.BusinessToken.model_validate(shown)
-        return Answer(body, headers=NO_STORE, sparse=True, cookies=kept)
+        body, email = call.body, selectors.address_of(call.body.username)
+        pair = logins.by_password(call.request, self.dialect, email=email, password=body.password, code=body.otp)
+        shown, kept = logins.handed_over(call.request, pair)
+        told = bodies.BusinessToken.model_validate({"token_type": "bearer", "expires_in": pair.expires_in, **shown})
+        return Answer(told, headers=NO_STORE, sparse=True, cookies=kept)
 
     def initialize_request(self, request: HttpRequest, *args: object, **kwargs: object) -> Request:
         """A client that merges two content types into one header means the form."""

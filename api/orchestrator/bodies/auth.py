@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from api.challenge import SecondFactorWanted, either
 
 
 class OrchestratorLogin(BaseModel):
@@ -44,6 +46,12 @@ class OrchestratorUser(BaseModel):
 
 class OrchestratorLoggedIn(OrchestratorTokens):
     user: OrchestratorUser
+
+
+class OrchestratorLoginAnswer(RootModel[OrchestratorLoggedIn | SecondFactorWanted]):
+    """The tokens, or the question for a second factor."""
+
+    model_config = ConfigDict(json_schema_extra=either)
 
 
 class OrchestratorMessage(BaseModel):

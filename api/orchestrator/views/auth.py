@@ -6,11 +6,10 @@ from accounts import errors, second_factors, services
 from accounts import logins as account_logins
 from api import logins
 from api.base import Answer, Call, operation
+from api.logins import NO_STORE
 from api.needs import OPEN, PERSON
 from api.orchestrator.bodies import auth as bodies
 from api.orchestrator.dialect import OrchestratorView
-
-NO_STORE = {"Cache-Control": "no-store"}
 
 
 class OrchestratorLoginView(OrchestratorView):
@@ -20,28 +19,16 @@ class OrchestratorLoginView(OrchestratorView):
         id="login",
         summary="Log in",
         body=bodies.OrchestratorLogin,
-        answers={200: bodies.OrchestratorLoggedIn},
+        answers={200: bodies.OrchestratorLoginAnswer},
         needs=OPEN,
-        raises=[
-            errors.WrongCredentials,
-            errors.MfaInvalid,
-            errors.AccountInactive,
-            errors.AccountLocked,
-            errors.AddressNotAllowed,
-            errors.PasswordExpired,
-            errors.RiskBlocked,
-        ],
+        raises=logins.REFUSALS,
     )
     def post(self, call: Call[bodies.OrchestratorLogin]) -> Answer:
         """Tokens for a day. Where a second factor is on and no `otp_code` was sent, the answer has `mfa_required`, `mfa_token`
         and `methods` instead of tokens."""
-        totp_code, backup_code = logins.code_kinds(call.body.otp_code)
-        pair = account_logins.by_password(
-            email=call.body.email,
-            password=call.body.password,
-            totp_code=totp_code,
-            backup_code=backup_code,
-            client=logins.client(call.request, self.dialect, remember=True),
+        body = call.body
+        pair = logins.by_password(
+            call.request, self.dialect, email=body.email, password=body.password, code=body.otp_code, remember=True
         )
         actor = pair.actor
         user = bodies.OrchestratorUser.model_validate(

@@ -54,10 +54,12 @@ class OAuthTokens(BaseModel):
     token_type: str | None = None
     expires_in: int | None = None
     refresh_token: str | None = None
+    csrf_token: Annotated[str | None, Field(exclude_if=lambda token: token is None)] = None
 
 
 class OAuthArrived(BaseModel):
-    """`tokens` are ours, empty where an account was linked."""
+    """`tokens` are ours, empty where an account was linked. A browser that asks for cookies has them
+    there, and a `csrf_token`."""
 
     provider: Literal["google"]
     action: Literal["linked", "login", "registered"]

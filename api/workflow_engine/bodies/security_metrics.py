@@ -16,7 +16,7 @@ IncidentKind = Literal[
     "unauthorized_access", "data_leak", "malware", "phishing", "credential_clone", "policy_violation", "availability", "other"
 ]  # fmt: skip
 ThreatKind = Literal[
-    "brute_force", "credential_stuffing", "impossible_velocity", "token_replay", "rate_abuse", "injection_probe",
+    "brute_force", "credential_stuffing", "impossible_velocity", "token_replay", "passkey_clone", "rate_abuse", "injection_probe",
     "privilege_probe",
 ]  # fmt: skip
 
@@ -223,7 +223,7 @@ class ThreatEvidence(BaseModel):
 
 
 class ThreatMitigation(BaseModel):
-    action: Literal["none", "rate_limited", "ip_blocked", "account_locked", "session_revoked"]
+    action: Literal["none", "rate_limited", "ip_blocked", "account_locked", "session_revoked", "passkey_suspended"]
     until: Moment | None
 
 

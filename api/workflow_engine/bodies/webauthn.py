@@ -155,13 +155,15 @@ class UsedCredential(BaseModel):
 
 class PasskeyTokens(BaseModel):
     """Seconds where a key says `expires_in`. After a step-up the access token is the one that was sent, without a refresh token,
-    and `fresh_until` says until when the login counts as fresh."""
+    and `fresh_until` says until when the login counts as fresh. A browser that asks for cookies has its tokens there, and a
+    `csrf_token` here."""
 
-    access_token: str
+    access_token: str | None = None
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  Not a password.
     expires_in: int
-    refresh_token: str | None
+    refresh_token: str | None = None
     refresh_expires_in: int | None
+    csrf_token: str | None = None
     session_id: UUID
     user_id: UUID
     role: ShownRole

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.utils import timezone
 from rest_framework.parsers import FormParser, MultiPartParser
+from rest_framework.request import Request
 
 from accounts import errors, selectors, services, tokens
 from accounts import logins as account_logins
@@ -11,24 +12,14 @@ from accounts.pairs import TokenPair
 from accounts.tokens import TokenKind
 from api import cookies, csrf, logins
 from api.base import Answer, Call, operation
+from api.logins import NO_STORE
 from api.needs import OPEN, PERSON
 from api.parsers import JsonParser
 from api.problems import CsrfFailed, RefreshInvalid, SessionEnded
 from api.workflow_engine.bodies import auth as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
 
-NO_STORE = {"Cache-Control": "no-store"}
-LOGIN_ERRORS = (
-    errors.WrongCredentials,
-    errors.MfaRequired,
-    errors.MfaInvalid,
-    errors.MfaAttempts,
-    errors.AccountInactive,
-    errors.AccountLocked,
-    errors.AddressNotAllowed,
-    errors.PasswordExpired,
-    errors.RiskBlocked,
-)
+LOGIN_ERRORS = (*logins.REFUSALS, errors.MfaRequired, errors.MfaAttempts)
 
 
 class JwtLoginView(WorkflowEngineView):
@@ -55,7 +46,7 @@ class JwtLoginView(WorkflowEngineView):
             backup_code=body.backup_code or "",
             client=logins.client(call.request, self.dialect, device_name=body.device_name, remember=body.remember_me),
         )
-        return tokens_answer(pair, in_cookies=cookies.are_asked_for(call.request._request))
+        return tokens_answer(call.request, pair)
 
 
 class JwtRefreshView(WorkflowEngineView):
@@ -68,7 +59,14 @@ class JwtRefreshView(WorkflowEngineView):
         body=bodies.JwtRefresh,
         answers={200: bodies.JwtTokens},
         needs=OPEN,
-        raises=[RefreshInvalid, SessionEnded, errors.RefreshReused, errors.TokenExpired, CsrfFailed],
+        raises=[
+            RefreshInvalid,
+            SessionEnded,
+            errors.RefreshReused,
+            errors.NativeRefreshOnly,
+            errors.TokenExpired,
+            CsrfFailed,
+        ],
     )
     def post(self, call: Call[bodies.JwtRefresh]) -> Answer:
         """Takes the refresh token in the body or in its cookie, or a still valid access token as bearer. Each works once; using
@@ -88,12 +86,12 @@ class JwtRefreshView(WorkflowEngineView):
             pair = services.refresh(
                 token=token, access_seconds=logins.access_seconds_of(begun, self.dialect.access_seconds)
             )
-        except errors.RefreshReused:
+        except (errors.RefreshReused, errors.NativeRefreshOnly):
             raise
         except errors.TokenInvalid as error:
             raise SessionEnded from error
         return tokens_answer(
-            pair, in_cookies=by_cookie, token_type="Bearer" if begun == self.dialect.name else "bearer"
+            call.request, pair, in_cookies=by_cookie, token_type="Bearer" if begun == self.dialect.name else "bearer"
         )
 
 
@@ -137,8 +135,14 @@ class CsrfTokenView(WorkflowEngineView):
         return Answer(bodies.CsrfToken(csrf_token=token), headers=NO_STORE, cookies=(cookie,))
 
 
-def tokens_answer(pair: TokenPair, *, in_cookies: bool = False, token_type: str = "Bearer") -> Answer:  # noqa: S107  Not a password.
-    """The flat body of a login. For a browser the tokens are in cookies, and what it proves itself with is in the body.
+def tokens_answer(
+    request: Request,
+    pair: TokenPair,
+    *,
+    in_cookies: bool | None = None,
+    token_type: str = "Bearer",  # noqa: S107  Not a password.
+) -> Answer:
+    """The flat body of a login.
 
     `token_type` is as the document writes it that the login was begun by: 003's Bearer or 004's bearer.
     """
@@ -152,15 +156,5 @@ def tokens_answer(pair: TokenPair, *, in_cookies: bool = False, token_type: str 
     }
     if pair.refresh_token is not None:
         shown["refresh_expires_in"] = pair.refresh_expires_in
-    if in_cookies:
-        shown["csrf_token"] = csrf.for_session(pair.session_id)
-        return Answer(
-            bodies.JwtTokens.model_validate(shown),
-            headers=NO_STORE,
-            sparse=True,
-            cookies=cookies.of_pair(pair),
-        )
-    shown["access_token"] = pair.access_token
-    if pair.refresh_token is not None:
-        shown["refresh_token"] = pair.refresh_token
-    return Answer(bodies.JwtTokens.model_validate(shown), headers=NO_STORE, sparse=True)
+    tokens, kept = logins.handed_over(request, pair, in_cookies=in_cookies)
+    return Answer(bodies.JwtTokens.model_validate(shown | tokens), headers=NO_STORE, sparse=True, cookies=kept)

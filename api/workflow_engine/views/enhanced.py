@@ -14,12 +14,12 @@ from accounts.models import Session, User
 from accounts.pairs import TokenPair
 from api import logins
 from api.base import Answer, Call, operation
+from api.logins import NO_STORE
 from api.needs import OPEN, PERSON
 from api.problems import SessionEnded
 from api.socket_limits import PLACES
 from api.workflow_engine.bodies import enhanced as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
-from api.workflow_engine.views.auth import NO_STORE
 from api.workflow_engine.views.enhanced_auth import LoginAtHandView, new_login, risk_body
 from api.workflow_engine.views.webauthn import as_browsers_name_it
 from audit import trail

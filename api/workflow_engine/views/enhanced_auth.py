@@ -23,15 +23,16 @@ from accounts.credentials import LoginOutcome
 from accounts.models import Session
 from accounts.pairs import TokenPair
 from accounts.tokens import TokenKind
-from api import cookies, csrf, logins
+from api import cookies, logins
 from api.base import Answer, Call, operation
 from api.frames import expiry_of
+from api.logins import NO_STORE
 from api.needs import OPEN, PERSON
 from api.problems import DeviceMismatch, RefreshInvalid, SessionEnded
 from api.tokens import Bearer, bearer_of
 from api.workflow_engine.bodies import enhanced as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
-from api.workflow_engine.views.auth import LOGIN_ERRORS, NO_STORE
+from api.workflow_engine.views.auth import LOGIN_ERRORS
 from auterity.kernel.access import Actor
 from identity import selectors as identity_selectors
 from security import selectors as security_selectors
@@ -125,15 +126,18 @@ class SessionValidateView(LoginAtHandView):
         # An access token buys one renewal: without a refresh token none is made that was not asked for.
         if call.body.renew or (call.body.renew is None and refresh and 2 * left < seconds):
             token = refresh or bearer.token
-            if tokens.read(token, TokenKind.REFRESH, TokenKind.ACCESS).session_id != session.pk:
+            try:
+                claims = tokens.read(token, TokenKind.REFRESH, TokenKind.ACCESS)
+            except (
+                errors.TokenInvalid
+            ) as error:  # It is the one sent with the request that is no good, not the login's.
+                raise RefreshInvalid from error
+            if claims.session_id != session.pk:
                 raise RefreshInvalid
             pair = services.refresh(token=token, access_seconds=seconds)
-            told = {"renewed": True, "expires_in": pair.expires_in}
             expires_at, left = timezone.now() + dt.timedelta(seconds=pair.expires_in), pair.expires_in
-            if bearer.by_cookie:
-                kept = cookies.of_pair(pair)
-            else:
-                told |= {"access_token": pair.access_token, "refresh_token": pair.refresh_token}
+            shown, kept = logins.handed_over(call.request, pair, in_cookies=bearer.by_cookie)
+            told = {"renewed": True, "expires_in": pair.expires_in, **shown}
         answer = bodies.SessionValid(
             valid=True,
             session_id=session.pk,
@@ -173,9 +177,8 @@ def new_login(call: Call[Any], pair: TokenPair) -> tuple[dict[str, Any], tuple[c
         "user_id": profile.user.pk,
         "role": logins.shown_role(profile),
     }
-    if cookies.are_asked_for(call.request._request):
-        return shown | {"csrf_token": csrf.for_session(pair.session_id)}, cookies.of_pair(pair)
-    return shown | {"access_token": pair.access_token, "refresh_token": pair.refresh_token}, ()
+    tokens, kept = logins.handed_over(call.request, pair)
+    return shown | tokens, kept
 
 
 def _is_bound(session: Session) -> bool:

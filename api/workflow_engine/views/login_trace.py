@@ -11,10 +11,11 @@ from accounts.errors import MemberNotFound
 from accounts.login_trace import Trace
 from api import logins
 from api.base import Answer, Call, operation
+from api.logins import NO_STORE
 from api.needs import OPEN
 from api.workflow_engine.bodies import login_trace as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
-from api.workflow_engine.views.auth import LOGIN_ERRORS, NO_STORE, tokens_answer
+from api.workflow_engine.views.auth import LOGIN_ERRORS, tokens_answer
 from auterity.kernel.access import Permission
 
 
@@ -41,7 +42,7 @@ class LoginTraceView(WorkflowEngineView):
             pair = account_logins.by_password(
                 email=email, password=body.password, totp_code=body.totp_code or "", client=client
             )
-            return tokens_answer(pair)
+            return tokens_answer(call.request, pair)
         trace = login_trace.walk(
             email=email,
             password=body.password,

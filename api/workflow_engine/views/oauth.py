@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from accounts import errors as login_errors
-from api import arrivals, logins
+from typing import Any
+
+from api import arrivals
 from api.base import Answer, Call, operation
 from api.needs import OPEN, PERSON
 from api.workflow_engine.bodies import oauth as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
-from identity import errors, google, grants, selectors
+from identity import google, grants, selectors
 from identity.models import Health, OAuthGrant
 from identity.people import Arrived
 
@@ -22,23 +23,12 @@ class GoogleAuthorizeView(WorkflowEngineView):
         id="oauth_google_authorize",
         query=bodies.AuthorizeQuery,
         answers={200: bodies.Authorization, 302: None},
-        raises=[
-            login_errors.NotAuthenticated,
-            errors.RedirectRefused,
-            errors.ScopeUnknown,
-            errors.OAuthNotConfigured,
-            errors.ProviderUnavailable,
-        ],
+        raises=arrivals.TO_GOOGLE,
         whole=True,
     )
     def get(self, call: Call[None]) -> Answer:
         """With a token the account that is found there is linked to its person; without one it signs in."""
-        begun = google.begin(
-            scopes=[each.strip() for each in call.query.scopes.split(",") if each.strip()],
-            actor=logins.somebody(call.request),
-            redirect_uri=call.query.redirect_uri,
-            login_hint=call.query.login_hint,
-        )
+        begun = arrivals.to_google(call)
         body = bodies.Authorization(
             provider="google",
             authorization_url=begun.url,
@@ -58,17 +48,7 @@ class GoogleCallbackView(WorkflowEngineView):
         id="oauth_google_callback",
         body=bodies.OAuthCallback,
         answers={200: bodies.OAuthArrived},
-        raises=[
-            errors.StateInvalid,
-            errors.ConsentDenied,
-            errors.ExchangeRefused,
-            errors.LinkedElsewhere,
-            errors.LinkRequired,
-            errors.AddressUnverified,
-            errors.RegistrationClosed,
-            errors.ProviderUnavailable,
-            login_errors.AccountInactive,
-        ],
+        raises=arrivals.BACK,
     )
     def post(self, call: Call[bodies.OAuthCallback]) -> Answer:
         """Signs in, registers, or links, as the state says. It works once, in the browser or the login that began."""
@@ -82,7 +62,8 @@ class GoogleCallbackView(WorkflowEngineView):
             issuer=call.body.iss,
             only_google=True,
         )
-        return arrivals.answered(_arrived(arrived), call.body.state)
+        tokens, kept = arrivals.tokens_of(call.request, arrived, "Bearer")
+        return arrivals.answered(_arrived(arrived, tokens), call.body.state, kept)
 
 
 class OAuthStatusView(WorkflowEngineView):
@@ -110,8 +91,8 @@ class OAuthStatusView(WorkflowEngineView):
         )
 
 
-def _arrived(arrived: Arrived) -> bodies.OAuthArrived:
-    grant, pair = arrived.grant, arrived.pair
+def _arrived(arrived: Arrived, tokens: dict[str, Any]) -> bodies.OAuthArrived:
+    grant = arrived.grant
     assert grant is not None  # noqa: S101  Google's arrivals have one.
     return bodies.OAuthArrived.model_validate(
         {
@@ -124,14 +105,7 @@ def _arrived(arrived: Arrived) -> bodies.OAuthArrived:
                 "connected_at": grant.created_at,
                 "token_expires_at": grant.token_expires_at,
             },
-            "tokens": {}
-            if pair is None
-            else {
-                "access_token": pair.access_token,
-                "token_type": "Bearer",
-                "expires_in": pair.expires_in,
-                "refresh_token": pair.refresh_token,
-            },
+            "tokens": tokens,
             "user_id": arrived.identity.user_id,
         }
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.conf import settings
 
 from accounts import factors, passwords, strength
-from accounts.errors import AccountLocked, LinkInvalid, PasswordReused, PasswordWeak, WrongCredentials
+from accounts.errors import AccountLocked, LinkInvalid, PasswordReused, PasswordWeak, TierTooLow, WrongCredentials
 from api.base import Answer, Call, operation
+from api.logins import NO_STORE
 from api.needs import OPEN, PERSON
 from api.problems import PasswordMismatch
 from api.workflow_engine.bodies import passwords as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
-from api.workflow_engine.views.auth import NO_STORE
 from auterity.kernel.errors import InvalidInput
 
 
@@ -22,7 +22,7 @@ class PasswordChangeView(WorkflowEngineView):
         body=bodies.PasswordChange,
         answers={200: bodies.PasswordChanged},
         needs=PERSON,
-        raises=[WrongCredentials, AccountLocked, PasswordMismatch, PasswordWeak, PasswordReused],
+        raises=[WrongCredentials, AccountLocked, TierTooLow, PasswordMismatch, PasswordWeak, PasswordReused],
         says="Your password is another one now.",
     )
     def post(self, call: Call[bodies.PasswordChange]) -> Answer:
@@ -59,8 +59,9 @@ class PasswordForgottenView(WorkflowEngineView):
         says="If this address has an account, a mail is on its way.",
     )
     def post(self, call: Call[bodies.PasswordForgotten]) -> Answer:
-        """The answer, and the work done for it, is the same whether or not the address has an account. The link works once."""
-        passwords.forgot(email=call.body.email)
+        """The answer, and the work done for it, is the same whether or not the address has an account. The link works once;
+        once the password is chosen, its page leads on to `redirect_path`."""
+        passwords.forgot(email=call.body.email, onward=call.body.redirect_path or "")
         seconds = int(settings.PASSWORD_RESET_LIFETIME.total_seconds())
         return Answer(bodies.LinkPromised(accepted=True, expires_in=seconds), 202)
 

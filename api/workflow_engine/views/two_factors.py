@@ -10,12 +10,11 @@ from accounts import errors, factors, logins, second_factors, tiers
 from accounts.factors import Factor
 from api import csrf
 from api.base import Answer, Call, operation
-from api.logins import code_kinds
+from api.logins import NO_STORE, code_kinds
 from api.needs import PERSON
 from api.problems import CsrfFailed, RateLimited
 from api.workflow_engine.bodies import two_factors as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
-from api.workflow_engine.views.auth import NO_STORE
 from auterity.kernel.access import Actor
 
 DIGITS, PERIOD_SECONDS, ALGORITHM = 6, 30, "SHA1"  # What every app knows (RFC 6238).

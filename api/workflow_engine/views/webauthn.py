@@ -10,6 +10,7 @@ from accounts import errors as login_errors
 from accounts import selectors, tiers
 from api import logins
 from api.base import Answer, Call, operation
+from api.cookies import Cookie
 from api.needs import OPEN, PERSON
 from api.workflow_engine.bodies import webauthn as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
@@ -131,9 +132,9 @@ class AuthenticateCompleteView(WorkflowEngineView):
             fresh_until, passkey = passkeys.step_up(
                 actor=actor, ceremony_id=call.body.challenge_id, credential=credential
             )
-            token = logins.bearer_token(call.request)
+            kept: tuple[Cookie, ...] = ()
             told: dict[str, Any] = {
-                "access_token": token,
+                "access_token": logins.bearer_token(call.request) or None,
                 "expires_in": logins.seconds_left(call.request),
                 "refresh_token": None,
                 "refresh_expires_in": None,
@@ -147,19 +148,15 @@ class AuthenticateCompleteView(WorkflowEngineView):
                 mfa_token=call.body.mfa_token or "",
             )
             pair, passkey, actor = signed_in.pair, signed_in.passkey, signed_in.pair.actor
-            told = {
-                "access_token": pair.access_token,
-                "expires_in": pair.expires_in,
-                "refresh_token": pair.refresh_token,
-                "refresh_expires_in": pair.refresh_expires_in,
-            }
+            shown, kept = logins.handed_over(call.request, pair)
+            told = {"expires_in": pair.expires_in, "refresh_expires_in": pair.refresh_expires_in, **shown}
         told |= {
             "session_id": actor.session_id,
             "user_id": actor.user_id,
             "role": logins.shown_role(selectors.profile(actor)),
             "credential": {"nickname": passkey.nickname, "last_used_at": passkey.last_used_at},
         }
-        return Answer(bodies.PasskeyTokens.model_validate(told), headers=NO_STORE)
+        return Answer(bodies.PasskeyTokens.model_validate(told), headers=NO_STORE, cookies=kept)
 
 
 _CAMEL = {

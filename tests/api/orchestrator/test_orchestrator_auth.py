@@ -78,7 +78,7 @@ def test_a_second_factor_is_off_until_its_first_code_and_asked_for_from_then_on(
     assert "access_token" in login(anyone, ann).json()
     orchestrator_refusal(ann.api.post(f"{AUTH}/mfa/verify", {"otp_code": app.wrong()}), 401, "AUTHENTICATION_REQUIRED")
     assert ann.api.made(f"{AUTH}/mfa/verify", {"otp_code": app.code()}) == {"mfa_enabled": True}
-    orchestrator_refusal(ann.api.post(f"{AUTH}/mfa/verify", {"otp_code": app.code()}), 422, "VALIDATION_ERROR")
+    orchestrator_refusal(ann.api.post(f"{AUTH}/mfa/verify", {"otp_code": app.code()}), 409, "CONFLICT")
     orchestrator_refusal(ann.api.post(f"{AUTH}/mfa/enroll"), 409, "CONFLICT")
     assert login(anyone, ann).json()["mfa_required"] is True
     assert "access_token" in login(anyone, ann, otp_code=app.code(steps=1)).json()

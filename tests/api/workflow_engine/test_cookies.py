@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from accounts import policies
+from accounts import policy_changes
 from accounts.models import Session
 from api import csrf
 from tests.api.envelopes import data_of, refused
@@ -117,7 +117,7 @@ def test_a_bearer_needs_none_but_a_wrong_one_is_refused(ann: Person) -> None:
 
 
 def test_an_organization_may_want_one_beside_a_bearer_too(ann: Person, otto: Person) -> None:
-    policies.change(actor=ann.actor, changes={"csrf_with_bearer": True})
+    policy_changes.change(actor=ann.actor, changes={"csrf_with_bearer": True})
     refused(ann.api.post(LOGOUT, {}), 403, "ERR_403_CSRF")
     own = ann.api.get(TOKEN).json()["csrf_token"]
     assert ann.api.post(LOGOUT, {}, X_CSRF_TOKEN=own).status_code == 200

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import links, policies, proofs
+from accounts import links, policy_changes, proofs
 from accounts.models import Letter, LetterKind, LoginAttempt, Session, TrustedDevice, User
 from audit.models import AuditEvent
 from tests.accounts.authenticator import App, enable
@@ -72,10 +72,10 @@ def test_a_second_factor_that_is_on_is_always_asked_for(ann: Person, app: App) -
 
 
 def test_a_login_unlike_the_others_is_challenged_and_one_even_less_is_refused(ann: Person) -> None:
-    policies.change(actor=ann.actor, changes={"risk_challenge": 5, "risk_block": 101})
+    policy_changes.change(actor=ann.actor, changes={"risk_challenge": 5, "risk_block": 101})
     found = data_of(log_in(ann, device={"fingerprint": "never seen before"}))
     assert (found["decision"], found["mfa"]["methods"]) == ("challenge", ["email_code"])
-    policies.change(actor=ann.actor, changes={"risk_challenge": 5, "risk_block": 6})
+    policy_changes.change(actor=ann.actor, changes={"risk_challenge": 5, "risk_block": 6})
     error = refused(log_in(ann, device={"fingerprint": "another one again"}), 403, "ERR_403_RISK_BLOCKED")
     assert "factors" not in error["details"]
     assert error["details"]["level"] == "critical"
@@ -123,7 +123,7 @@ def test_without_a_waiting_login_or_a_bearer_there_is_nothing_to_do(ann: Person,
 
 
 def test_a_mailed_code_finishes_the_login_of_whoever_has_set_up_nothing(ann: Person) -> None:
-    policies.change(actor=ann.actor, changes={"risk_challenge": 1})
+    policy_changes.change(actor=ann.actor, changes={"risk_challenge": 1})
     token = data_of(log_in(ann, device={"fingerprint": "never seen before"}))["mfa"]["mfa_token"]
     sent = data_of(Api().post(FACTOR, {"method": "email_code", "mfa_token": token, "action": "send_code"}))
     assert (sent["verified"], sent["code_sent_to"]) == (False, "a***@example.com")
@@ -166,8 +166,10 @@ def test_validate_tells_what_changed_and_renews_when_asked(ann: Person) -> None:
     assert Api(new["access_token"]).get("/api/v1/auth/me").status_code == 200
 
 
-def test_another_logins_refresh_token_renews_nothing(ann: Person, otto: Person) -> None:
-    answer = ann.api.post(VALIDATE, {"renew": True, "refresh_token": otto.tokens.refresh_token})
+@pytest.mark.parametrize("sent", ["garbage", "another login's"])
+def test_another_refresh_token_renews_nothing(ann: Person, otto: Person, sent: str) -> None:
+    token = otto.tokens.refresh_token if sent == "another login's" else sent
+    answer = ann.api.post(VALIDATE, {"renew": True, "refresh_token": token})
     refused(answer, 401, "ERR_401_REFRESH_INVALID")
     assert otto.api.get("/api/v1/auth/me").status_code == 200
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
+from django.conf import settings
+from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 
-from accounts import links, policies, proofs
+from accounts import letters, links, policy_changes, proofs
 from accounts.models import Letter, LetterKind, Session, User
 from tests.accounts.authenticator import enable
 from tests.api.envelopes import data_of, refused
@@ -61,7 +65,7 @@ def test_each_reason_against_a_password_has_a_code_of_its_own(ann: Person) -> No
     refused(change(ann, new_password=PASSWORD), 400, "ERR_400_PASSWORD_REUSED")
     refused(change(ann, new_password="short"), 400, "ERR_400_VALIDATION")
     assert User.objects.get().password == hashed
-    policies.change(actor=ann.actor, changes={"password_min_length": 30})
+    policy_changes.change(actor=ann.actor, changes={"password_min_length": 30})
     rules = refused(change(ann), 400, "ERR_400_PASSWORD_WEAK")["details"]["rules"]
     assert any("30" in each for each in rules)
 
@@ -84,11 +88,46 @@ def test_forgetting_answers_the_same_for_everybody(ann: Person, anyone: Api) -> 
     assert Letter.objects.filter(kind=LetterKind.PASSWORD_RESET).count() == 2
 
 
-@pytest.mark.parametrize("path", ["https://evil.example", "//evil.example", "/\\evil.example", "welcome", "/a\nb"])
+HOSTILE = [
+    "https://evil.example", "//evil.example", "/\\evil.example", "\\/evil.example", "welcome", "/a\nb", "/\t/evil.example",
+    "/a\\..\\evil.example", "javascript:alert(1)", " //evil.example", "/\u2028b", "/" + "a" * 300,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("path", HOSTILE)
 def test_a_link_leads_nowhere_else(anyone: Api, path: str) -> None:
     answer = anyone.post(f"{AUTH}/forgot-password", {"email": "a@b.example", "redirect_path": path})
     assert refused(answer, 400, "ERR_400_VALIDATION")["details"]["field"] == "redirect_path"
     assert not Letter.objects.filter(kind=LetterKind.PASSWORD_RESET).exists()
+
+
+def mailed_link(person: Person, path: str) -> str:
+    """Path and query of the link in the mail."""
+    assert person.api.post(f"{AUTH}/forgot-password", {"email": person.email, "redirect_path": path}).status_code == 202
+    mail = letters.compose(Letter.objects.get(kind=LetterKind.PASSWORD_RESET))
+    assert mail is not None
+    (link,) = [each for each in mail.text.split() if each.startswith(settings.PUBLIC_URL)]
+    assert link in (mail.html or "")
+    return link.removeprefix(settings.PUBLIC_URL)
+
+
+@pytest.mark.parametrize(
+    "path", ["/welcome", "/a?b=c&d=//e.example#f", "/ä/%2f%2fevil.example", '/"><script>x</script>']
+)
+def test_the_page_of_the_link_leads_on_to_the_path(ann: Person, client: Client, path: str) -> None:
+    link = mailed_link(ann, path)
+    assert client.get(link).status_code == 200
+    page = client.post(link, {"password": "a better horse 71!"})
+    assert page.status_code == 200
+    assert f'<a href="{escape(path)}">' in page.content.decode()
+
+
+@pytest.mark.parametrize("path", [each for each in HOSTILE if len(each) < 300])
+def test_a_link_that_somebody_else_made_leads_nowhere(ann: Person, client: Client, path: str) -> None:
+    link = mailed_link(ann, "/welcome").partition("?")[0]
+    page = client.post(f"{link}?{urlencode({'next': path})}", {"password": "a better horse 71!"})
+    assert page.status_code == 200
+    assert "<a " not in page.content.decode()
 
 
 def test_three_mails_an_hour_for_an_address(settings: Any, db: None) -> None:

@@ -9,7 +9,7 @@ import pytest
 from django.core.cache import cache
 from django.utils import timezone
 
-from accounts import policies
+from accounts import policy_changes
 from accounts.models import Session, User
 from audit import chain, guards
 from audit.models import AuditEvent
@@ -102,7 +102,7 @@ def test_an_upgrade_that_was_asked_for_too_long_ago_is_over(ann: Person) -> None
 
 
 def test_a_tier_may_be_reserved(ann: Person, member: Person) -> None:
-    policies.change(actor=ann.actor, changes={"maximum_tier_roles": ["admin"]})
+    policy_changes.change(actor=ann.actor, changes={"maximum_tier_roles": ["admin"]})
     refused(member.api.post(f"{TIER}/upgrade", {"target_tier": "maximum"}), 403, "ERR_403_TIER_NOT_ALLOWED")
     refused(member.api.post(f"{TIER}/upgrade", {"target_tier": "standard"}), 400, "ERR_400_VALIDATION")
 
@@ -121,7 +121,7 @@ def test_the_requirements_are_listed(ann: Person) -> None:
 
 
 def test_policies_say_what_holds_and_whether_one_complies(ann: Person, member: Person) -> None:
-    policies.change(actor=ann.actor, changes={"mfa_required_roles": ["admin"], "password_min_length": 12})
+    policy_changes.change(actor=ann.actor, changes={"mfa_required_roles": ["admin"], "password_min_length": 12})
     found = {each["key"]: each for each in data_of(ann.api.get(POLICIES))["policies"]}
     assert found["password_min_length"]["value"] == 12
     assert found["password_min_length"]["enforced"] is True

@@ -17,6 +17,7 @@ from security import alerts, threats
 from security.models import AlertRule, SecurityIncident, Threat
 from tests.api.envelopes import data_of, refused
 from tests.api.people import Api, Person, colleague
+from tests.identity.people import registered, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -173,7 +174,7 @@ def test_guessing_at_one_account_is_a_threat_once(ann: Person, member: Person, o
     assert Threat.objects.of(ann.actor).count() == 1
     assert data_of(otto.api.get(f"{BASE}/threats")) == []
     meta = ann.api.get(f"{BASE}/threats").json()["meta"]["detectors"]
-    assert len(meta) == 7
+    assert len(meta) == 8
 
 
 def test_one_address_at_many_accounts_is_stuffing(ann: Person) -> None:
@@ -197,6 +198,22 @@ def test_a_token_used_twice_is_a_threat_and_opens_an_incident(ann: Person, anyon
     assert row.incident is not None
     assert row.incident.source == "detector"
     assert row.incident.category == "credential_clone"
+
+
+def test_a_passkey_that_was_copied_is_suspended_and_opens_an_incident(ann: Person, anyone: Api) -> None:
+    key = registered(ann)
+    assert signed_in(anyone, key).status_code == 200
+    key.count = 0
+    assert signed_in(anyone, key).status_code == 401
+    threats.detect()
+    threats.detect()
+    row = Threat.objects.of(ann.actor.organization_id).get(type="passkey_clone")
+    assert (row.mitigation, row.status, row.user_id) == ("passkey_suspended", "mitigated", ann.actor.user_id)
+    incident = SecurityIncident.objects.of(ann.actor.organization_id).get()
+    assert (incident.source, incident.category, incident.severity) == ("detector", "credential_clone", "critical")
+    (shown,) = data_of(ann.api.get(f"{BASE}/threats?type=passkey_clone"))
+    assert (shown["mitigation"]["action"], shown["incident_id"]) == ("passkey_suspended", str(incident.pk))
+    assert [each["summary"].split(" from ")[0] for each in shown["evidence"]] == ["A passkey's copy was used"]
 
 
 # -- alerts --------------------------------------------------------------------------------------------------------------

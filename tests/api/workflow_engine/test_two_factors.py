@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import policies
+from accounts import policy_changes
 from accounts.models import Session, Totp
 from tests.accounts.authenticator import App, enable
 from tests.api.envelopes import data_of, refused
@@ -111,7 +111,7 @@ def logged_in_beside(person: Person) -> Any:
 
 
 def test_a_policy_keeps_it_on(ann: Person, app: App) -> None:
-    policies.change(actor=ann.actor, changes={"mfa_required_roles": ["admin"]})
+    policy_changes.change(actor=ann.actor, changes={"mfa_required_roles": ["admin"]})
     answer = ann.api.post(DISABLE, {"password": PASSWORD, "code": app.code()})
     refused(answer, 403, "ERR_403_POLICY_REQUIRES_MFA")
     assert Totp.objects.filter(confirmed_at__isnull=False).exists()

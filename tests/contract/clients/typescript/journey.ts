@@ -20,6 +20,9 @@ async function main(url: string): Promise<void> {
   sure(await nobody.POST("/api/auth/register", { body: { email, password, first_name: "John", last_name: "Doe" } }));
   const refused = await nobody.POST("/api/auth/login", { body: { email, password: "something else" } });
   const tokens = sure(await nobody.POST("/api/auth/login", { body: { email, password } }));
+  if ("mfa_required" in tokens) {
+    throw new Error("Nobody set up a second factor here.");
+  }
 
   const client = auterity(url, tokens.access_token);
   const me = sure(await client.GET("/api/auth/me"));
