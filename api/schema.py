@@ -1,6 +1,7 @@
 """The OpenAPI document, from what the operations declare: bodies and queries are pydantic models, refusals are error classes.
 
 A view class knows its dialect, so the statuses and codes of an operation's refusals come from the same table that words them.
+Working that out for every operation takes a second, so it waits until a document is asked for: no server and no worker pays for it.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import wraps
+from functools import partial, wraps
+from threading import Lock
 from typing import Any
 
 from django.http import HttpRequest
@@ -81,8 +83,20 @@ class Operation:
     needs: Needs | None = None
 
 
+_waiting: list[Callable[[], None]] = []
+_one_describes = Lock()
+
+
+def describe(endpoints: Any) -> Any:
+    """drf-spectacular's hook before it makes a document: what the views declared is worked out now, once in a process."""
+    with _one_describes:
+        while _waiting:
+            _waiting.pop()()
+    return endpoints
+
+
 def document(view: Any, dialect: Dialect, *, public: bool) -> None:
-    """Describe every operation that a view class declares itself. A method under two verbs is described twice."""
+    """Note every operation that a view class declares itself, for `describe`. A method under two verbs is described twice."""
     described: set[str] = set()
     for verb in ("get", "post", "put", "patch", "delete"):
         method = vars(view).get(verb)
@@ -96,8 +110,13 @@ def document(view: Any, dialect: Dialect, *, public: bool) -> None:
         TAGS[dialect.name, declared.tag] = method.__module__
         separate = _separate(method)
         separate.operation = declared  # type: ignore[attr-defined]
-        about = _documentation(declared, name, verb, dialect, public=public, sent=view.documented)
-        setattr(view, verb, extend_schema(**about)(separate))
+        setattr(view, verb, separate)
+        about = partial(_documentation, declared, name, verb, dialect, public=public, sent=view.documented)
+        _waiting.append(partial(_extend, separate, about))
+
+
+def _extend(method: Callable[..., Any], about: Callable[[], dict[str, Any]]) -> None:
+    extend_schema(**about())(method)
 
 
 def _separate(method: Callable[..., Any]) -> Callable[..., Any]:

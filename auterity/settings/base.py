@@ -269,6 +269,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,  # Every field of a change is optional as it is.
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "PREPROCESSING_HOOKS": ["api.schema.describe"],
     "POSTPROCESSING_HOOKS": ["api.openapi.finish"],
 }
 
