@@ -66,17 +66,20 @@ run: setup ## Start the product embedded, with a demo on the first start (PORT=8
 services: setup ## Start the product with PostgreSQL, Redis, two Celery workers and beat
 	@PORT=$(PORT) $(BIN)/python scripts/services.py stack
 
+# What fails among thousands of tests that kill processes and wait for leases on two busy cores is tried once more, and named.
+PYTEST = $(BIN)/python -m pytest -n 2 --reruns 1 -rfER
+
 .PHONY: test
 test: setup ## Run all tests but the load gates, embedded (SQLite, no services)
 	@$(WITH_CONTRACT)
-	@$(BIN)/python -m pytest -n 2 -m "not load"
+	@$(PYTEST) -m "not load"
 
 # Where PostgreSQL and Redis behave otherwise than what is embedded; everything runs embedded.
 ON_SERVICES = accounts audit executions identity load notifications privacy security vault workflows
 
 .PHONY: test-services
 test-services: setup ## Run what a database matters to, and the gates, on PostgreSQL and Redis, started when absent
-	@$(BIN)/python scripts/services.py run $(BIN)/python -m pytest -n 2 $(addprefix tests/,$(ON_SERVICES))
+	@$(BIN)/python scripts/services.py run $(PYTEST) $(addprefix tests/,$(ON_SERVICES))
 
 .PHONY: check
 check: setup ## Formatting, lint, types, import layers, migrations, OpenAPI
