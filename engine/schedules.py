@@ -11,13 +11,14 @@ import datetime as dt
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from heapq import heappop, heappush
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
+
+from engine.nearest import nearest
 
 LONGEST_SECONDS = 366 * 86_400
 MAX_CATCH_UP = 1000
@@ -62,7 +63,7 @@ class Rule:
         if not _whole(self.max_catch_up, MAX_CATCH_UP):
             raise RuleProblem("max_catch_up", f"This is a whole number from 1 to {MAX_CATCH_UP:,}.")
         if self.timezone not in _zones():
-            near = get_close_matches(str(self.timezone), _zones(), n=1)
+            near = nearest(str(self.timezone), _zones(), most=1000)
             hint = f"; did you mean '{near[0]}'?" if near else ", such as 'America/Chicago'."
             raise RuleProblem("timezone", f"There is no time zone '{str(self.timezone)[:60]}'{hint}")
         if self.every_seconds is not None:
