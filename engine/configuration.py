@@ -10,7 +10,6 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from functools import cache
 from itertools import islice
 from typing import Any, get_args
@@ -27,6 +26,7 @@ from engine.expressions import (
     compile_template,
     contains_template,
 )
+from engine.nearest import nearest
 from engine.node import NodeConfig, NodeType
 from engine.output_schema import problems_of
 
@@ -207,5 +207,5 @@ def _sentence(kind: str, message: str, info: FieldInfo | None) -> str:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=1)
+    near = nearest(name, known)
     return f"; did you mean '{near[0]}'?" if near else ""

@@ -202,7 +202,7 @@ METHODS: dict[str, tuple[functions.Call, CelType, list[list[CelType]]]] = {
     "format": (texts.format_text, _S, [[_S, _L]]),
     "indexOf": (lambda s, part, *at: s.find(part, *at), _I, [[_S, _S], [_S, _S, _I]]),
     "join": (texts.join, _S, [[_L], [_L, _S]]),
-    "lastIndexOf": (lambda s, part: s.rfind(part), _I, [[_S, _S]]),
+    "lastIndexOf": (texts.last_index_of, _I, [[_S, _S]]),
     "lower": (functions.TABLE["lower"].run, _S, [[_S]]),
     "lowerAscii": (functions.TABLE["lower"].run, _S, [[_S]]),
     "replace": (texts.replace, _S, [[_S, _S, _S], [_S, _S, _S, _I]]),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from enum import Enum
 from typing import Any
 
 from engine.expression_errors import ExpressionError, kind_of
 from engine.expression_reading import Reference, Segment
 from engine.expression_vocabulary import FIXED
+from engine.nearest import nearest
 
 _SHOWN = 20  # names listed in a message
 
@@ -140,6 +140,6 @@ def _no_item(label: str, length: int, segment: Segment) -> str:
 
 
 def _listing(name: Segment, there: list[str], lead: str) -> str:
-    near = get_close_matches(str(name), there[:500], n=1, cutoff=0.6)
+    near = nearest(str(name), there)
     shown = ", ".join(each[:60] for each in there[:_SHOWN]) + (" …" if len(there) > _SHOWN else "")
     return f"{lead} {shown}. Did you mean '{near[0][:60]}'?" if near else f"{lead} {shown}."

@@ -65,6 +65,12 @@ def char_at(value: Any, index: Any) -> str:
     return str(value[at : at + 1])
 
 
+def last_index_of(value: str, part: str) -> int:
+    """As `rfind`, which takes time in proportion to the product of both; looking forward does not."""
+    found = value[::-1].find(part[::-1])
+    return -1 if found < 0 else len(value) - found - len(part)
+
+
 _VERB = re.compile(r"%(?:\.(\d{1,2}))?(.)?", re.DOTALL)
 
 

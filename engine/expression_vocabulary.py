@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 
 from engine.expression_cel import METHODS
 from engine.expression_functions import FUNCTIONS
 from engine.expression_tokens import Token
+from engine.nearest import nearest
 
 FIXED = frozenset(
     ["input", "inputs", "context", "steps", "execution", "workflow", "organization", "now", "item", "index"]
@@ -72,5 +72,5 @@ def unknown_method(name: str) -> str:
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    near = get_close_matches(name, known, n=3, cutoff=0.6)
+    near = nearest(name, known, count=3)
     return f"did you mean {' or '.join(near)}?" if near else f"there are {', '.join(known)}."

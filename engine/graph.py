@@ -9,18 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from engine.configuration import ConfigTemplate, check_config
 from engine.expressions import Expression, ExpressionProblem, compile_expression
+from engine.nearest import at_most, nearest
 from engine.node import ERROR, OUT, Effect, NodeConfig, NodeType
 from engine.registry import NODES, NodeRegistry, UnknownNode
 
 MAX_NODES = 10_000
 MAX_EDGES = 50_000
 MAX_NAME = 100  # characters of an id and of a port
-_HINTS = 20  # "did you mean" is looked for this often; each time costs a look at every id
+_HINTS = 20  # "did you mean" is looked for this often: a definition of mistakes only must not take minutes
 _SHOWN = 12  # nodes of a circle that are named
 DEFAULT_TARGETS = frozenset({"", "in", "input"})
 
@@ -148,8 +148,7 @@ class _Compiler:
         self.problems: list[Problem] = []
         self.nodes: list[Node] = []
         self._by_id: dict[str, Node] = {}
-        self._known_ids: set[str] = set()
-        self._hints = _HINTS
+        self._known_ids: dict[str, None] = {}
         self._unknown_types: dict[str, str] = {}
 
     def run(self) -> _Compiler:
@@ -162,15 +161,16 @@ class _Compiler:
                 structural=True,
             )
             return self
-        self._known_ids = {str(raw.get("id", "")) for raw in raw_nodes}
-        for raw in raw_nodes:
-            self._add_node(raw)
-        seen: set[str] = set()
-        for raw in raw_edges:
-            self._add_edge(raw, seen)
-        order = self._order()
-        if order is not None:
-            self._check_references(order)
+        self._known_ids = {str(raw.get("id", "")): None for raw in raw_nodes}
+        with at_most(_HINTS):
+            for raw in raw_nodes:
+                self._add_node(raw)
+            seen: set[str] = set()
+            for raw in raw_edges:
+                self._add_edge(raw, seen)
+            order = self._order()
+            if order is not None:
+                self._check_references(order)
         return self
 
     def _say(self, message: str, **place: Any) -> None:
@@ -262,9 +262,7 @@ class _Compiler:
         return node
 
     def _hint(self, node_id: str, sentence: str) -> str:
-        """The nearest id there is, for the first few mistakes: a definition of mistakes only must not take minutes."""
-        self._hints -= 1
-        near = get_close_matches(node_id, self._known_ids, n=1) if self._hints >= 0 else []
+        near = nearest(node_id, self._known_ids)
         return sentence.format(near[0]) if near else ""
 
     def _condition(self, raw: Mapping[str, Any], edge_id: str) -> Expression | None:

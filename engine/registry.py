@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
+
+from engine.nearest import nearest
 
 if TYPE_CHECKING:
     from engine.node import NodeType
@@ -20,7 +21,7 @@ class UnknownNode(KeyError):
     """No node type has this name. The message offers the nearest ones."""
 
     def __init__(self, name: str, known: list[str]) -> None:
-        near = get_close_matches(name, known, n=3, cutoff=0.5)
+        near = nearest(name, known, count=3, cutoff=0.5)
         hint = f"did you mean {' or '.join(near)}?" if near else f"the types are {', '.join(known)}"
         super().__init__(name)
         self.message = f"'{name}' is not a node type; {hint}"

@@ -11,12 +11,14 @@ import datetime as dt
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
+from heapq import heappop, heappush
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
+
+from engine.nearest import nearest
 
 LONGEST_SECONDS = 366 * 86_400
 MAX_CATCH_UP = 1000
@@ -28,6 +30,8 @@ FIELDS = (
     "such as '30 8 * * 1-5' for half past eight on weekdays"
 )
 _NEVER_AFTER = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+_NO_TIME, _MINUTE = dt.timedelta(), dt.timedelta(minutes=1)
+_LONGEST_FOLD = dt.timedelta(hours=3)  # No zone sets its clocks back by more.
 
 
 class RuleProblem(ValueError):
@@ -59,7 +63,7 @@ class Rule:
         if not _whole(self.max_catch_up, MAX_CATCH_UP):
             raise RuleProblem("max_catch_up", f"This is a whole number from 1 to {MAX_CATCH_UP:,}.")
         if self.timezone not in _zones():
-            near = get_close_matches(str(self.timezone), _zones(), n=1)
+            near = nearest(str(self.timezone), _zones(), most=1000)
             hint = f"; did you mean '{near[0]}'?" if near else ", such as 'America/Chicago'."
             raise RuleProblem("timezone", f"There is no time zone '{str(self.timezone)[:60]}'{hint}")
         if self.every_seconds is not None:
@@ -134,20 +138,56 @@ def following(rule: Rule, due: dt.datetime, now: dt.datetime) -> dt.datetime:
 
 
 def _cron_moments(rule: Rule, after: dt.datetime) -> Iterator[dt.datetime]:
-    """Every moment of a cron rule after this one, in order. Raises `RuleProblem` where there is none for 50 years."""
+    """Every moment of a cron rule after this one, in order. Raises `RuleProblem` where there is none for 50 years.
+
+    The rule is walked on a clock that never changes; what its times mean in the zone is told by `_meant`. Of times that come
+    twice the second pass is kept back until the walk has come so far.
+    """
     zone = dt.UTC if rule.timezone == "UTC" else ZoneInfo(rule.timezone)
+    fixed = not any(each.startswith("*") for each in rule.cron.split()[:2])
     last = after.astimezone(dt.UTC)
-    walk = CronSim(rule.cron, last.astimezone(zone))
-    while True:
-        found = next(walk, None)
-        if found is None:
-            raise RuleProblem("cron", f"'{rule.cron}' never comes: no year has such a day.")
-        moment = found.astimezone(dt.UTC)
-        if moment.astimezone(zone).replace(tzinfo=None) != found.replace(tzinfo=None):
-            continue  # A time of day that the clocks jump over.
-        if moment > last:  # Inside a repeated hour its first pass comes up again.
-            last = moment
-            yield moment
+    walk = CronSim(rule.cron, _before_any_repeated(last, zone))
+    ahead: list[dt.datetime] = []
+    while (wall := next(walk, None)) is not None:
+        for moment in _meant(wall, zone, fixed=fixed):
+            heappush(ahead, moment)
+        reached = wall.replace(tzinfo=zone).astimezone(dt.UTC)
+        while ahead and ahead[0] <= reached:
+            moment = heappop(ahead)
+            if moment > last:
+                last = moment
+                yield moment
+    raise RuleProblem("cron", f"'{rule.cron}' never comes: no year has such a day.")
+
+
+def _before_any_repeated(moment: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
+    """A time of the zone's wall, labelled UTC, behind which lie all times that mean a later moment than this one."""
+    near = [(moment + shift).astimezone(zone).utcoffset() for shift in (-_LONGEST_FOLD, _NO_TIME, _LONGEST_FOLD)]
+    wall = moment.astimezone(zone).replace(tzinfo=dt.UTC)
+    return wall if len(set(near)) == 1 else wall - _LONGEST_FOLD
+
+
+def _meant(wall: dt.datetime, zone: dt.tzinfo, *, fixed: bool) -> list[dt.datetime]:
+    """The moments that a time on the wall means: one, in a repeated hour two, and none where the clocks jump over it.
+
+    Of a rule with `fixed` times it means one in any case: the first pass, and the first minute after the gap.
+    """
+    first, second = (wall.replace(tzinfo=zone, fold=fold).astimezone(dt.UTC) for fold in (0, 1))
+    if first > second:
+        return [_end_of_gap(second, first, zone)] if fixed else []
+    return [first] if fixed or first == second else [first, second]
+
+
+def _end_of_gap(before: dt.datetime, after: dt.datetime, zone: dt.tzinfo) -> dt.datetime:
+    """The first minute of the zone's new time, between a moment of the old and one of the new."""
+    old = before.astimezone(zone).utcoffset()
+    while (minutes := (after - before) // _MINUTE) > 1:
+        middle = before + minutes // 2 * _MINUTE
+        if middle.astimezone(zone).utcoffset() == old:
+            before = middle
+        else:
+            after = middle
+    return after
 
 
 def _check_cron(rule: Rule) -> None:

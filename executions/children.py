@@ -96,7 +96,7 @@ class StoredRuns:
             _check_size(run)
             version_id, workflow_id, body = parent.version_id, parent.workflow_id, ""
             if run.workflow_id:
-                workflow_id = UUID(run.workflow_id)
+                workflow_id = _workflow_id(run.workflow_id)
                 version_id = workflows.runnable_version(actor=actor, workflow_id=workflow_id, number=run.version)
             else:
                 body = f"{parent.body}/{node_id}".lstrip("/")
@@ -139,6 +139,13 @@ class StoredRuns:
             return [str(each.id) for each in rows]
         stored = dict(self._of(key, attempt).values_list("parent_item", "id"))
         return [str(stored[run.item]) for run in runs]
+
+
+def _workflow_id(given: str) -> UUID:
+    try:
+        return UUID(given)
+    except ValueError:
+        raise Rejected(f"'{given[:60]}' is not the id of a workflow.") from None
 
 
 def _parent(key: str) -> tuple[UUID, str]:

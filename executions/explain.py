@@ -60,6 +60,7 @@ def _live_facts(execution: Execution) -> Facts:
     facts.runs = _runs(execution, facts.steps)
     if facts.is_due or execution.parked_at is not None:
         facts.workers = workers_lately(facts.now)
+        facts.active = execution.organization.is_active
         facts.slot = None if facts.is_held else slot_of(execution)
     return facts
 

@@ -14,7 +14,7 @@ from django.conf import settings
 
 from accounts.markup import span
 from engine.waiting import Reason as Wait
-from executions.models import Execution, ExecutionStatus, ExecutionStep, OpenQuestion, StepStatus
+from executions.models import Execution, ExecutionStatus, ExecutionStep, OpenQuestion, StepStatus, WorkflowBrake
 
 MENDS: Mapping[str, str] = {
     "expression": "Mend the expression or the condition of this step, save, and run again from it on the newest version.",
@@ -58,7 +58,7 @@ class Facts:
     """`steps` are, of a live execution, those under way or waiting; of an ended one, what failed and what took longest.
 
     `limits` are seconds a step may take, `runs` the states of the runs that a step started, with their number; `workers` how
-    many looked lately, and when one last did; `slot` what `executions.turns` says.
+    many looked lately, and when one last did; `active` says whether the organization is; `slot` what `executions.turns` says.
     """
 
     execution: Execution
@@ -69,6 +69,7 @@ class Facts:
     questions: Mapping[str, Asked] = field(default_factory=dict)
     runs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     workers: tuple[int, dt.datetime | None] = (0, None)
+    active: bool = True
     slot: Any = None
     paused_by: str = ""
 
@@ -157,17 +158,28 @@ def _lost(facts: Facts) -> Reason:
         f"(claim {execution.attempts + 1}, given up after {limit} without progress).{_looked(facts)}",
         since=execution.due_at,
         details={"owner": execution.lease_owner, "attempts": execution.attempts, "limit": limit},
+        mend=None if facts.workers[0] else "Start a worker.",
     )
 
 
 def _queued(facts: Facts) -> Reason:
     execution = facts.execution
+    if not facts.active:
+        return Reason(
+            "inactive",
+            "Its organization is switched off, so nobody takes its runs up; nothing is lost meanwhile.",
+            since=execution.parked_at or execution.due_at,
+            mend="Let an operator switch the organization on again, or cancel the execution.",
+        )
+    if facts.slot is not None and facts.slot.brake is not None:
+        return _braked(facts, facts.slot.brake)
     if facts.slot is not None:
         slot = facts.slot
+        before = "more than can be counted" if slot.ahead is None else f"{slot.ahead}"
         return Reason(
             "slot",
             f"It waits for its turn: {slot.held} of the {slot.allowed} runs that may be at work at a time are "
-            f"({slot.limit}), and {slot.ahead} come before it.",
+            f"({slot.limit}), and {before} come before it.",
             since=execution.parked_at or execution.due_at,
             details={
                 "limit": str(slot.limit),
@@ -187,6 +199,18 @@ def _queued(facts: Facts) -> Reason:
         since=execution.due_at,
         details={"workers": count, "last_looked_at": _written(last) if last else None},
         mend=None if count else "Start a worker.",
+    )
+
+
+def _braked(facts: Facts, brake: WorkflowBrake) -> Reason:
+    left = span(max(0.0, (brake.until - facts.now).total_seconds()))
+    return Reason(
+        "brake",
+        f"Its workflow's runs are held back for another {left}: {brake.message}",
+        since=brake.created_at,
+        until=brake.until,
+        details={"reason": brake.reason, "brake_id": str(brake.id)},
+        mend="Find in the workers' logs what took them down, and mend that step. An operator can release the brake earlier.",
     )
 
 
@@ -231,7 +255,8 @@ def _wait(facts: Facts, step: ExecutionStep) -> Reason:
         runs = facts.runs.get(step.node_id, {})
         states = ", ".join(f"{count} {state}" for state, count in sorted(runs.items())) or "none is there yet"
         told = f"'{step.node_name}' waits for the runs it started: {states}."
-        return Reason("runs", told, step.node_id, step.started_at, until, {"runs": dict(runs)})
+        mend = "Ask for the explanation of those that are not completed; each says what it waits for."
+        return Reason("runs", told, step.node_id, step.started_at, until, {"runs": dict(runs)}, mend)
     if step.waits_for == Wait.PACE:
         told = f"'{step.node_name}' waits{when} for its turn: whoever started this run asks models as often as one may."
         return Reason("pace", told, step.node_id, step.started_at, until)
@@ -249,7 +274,8 @@ def _asking(facts: Facts, step: ExecutionStep, asked: Asked, when: str) -> Reaso
         such = f" for which {match}" if match else ""
         told = f"'{step.node_name}' waits{when} for the event '{question.event}'{such}."
         details |= {"event": question.event, "match": match}
-        return Reason("event", told, step.node_id, question.created_at, step.due_at, details)
+        mend = f"Let the other system send it to POST /api/events, with '{question.event}' as its event."
+        return Reason("event", told, step.node_id, question.created_at, step.due_at, details, mend)
     people = [each["email"] for each in question.people]
     who = ", ".join(
         [*people[:5], *(["others"] if len(people) > 5 else []), *(f"any {each}" for each in question.roles)]

@@ -13,7 +13,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from uuid import UUID
 
@@ -171,7 +171,7 @@ class SlotWait:
     """Why a run does not go on: its workflow, or its organization (`limit`), has `held` of its `allowed` slots taken.
 
     `holders` are up to ten of the runs that have them; `ahead` is how many wait before it, or None when there are too many to
-    count. None is allowed while a workflow is braked for taking workers down.
+    count. None is allowed while a workflow is braked for taking workers down: then `brake` is that.
     """
 
     limit: str
@@ -179,6 +179,7 @@ class SlotWait:
     held: int
     holders: list[UUID]
     ahead: int | None
+    brake: WorkflowBrake | None = None
 
 
 def slot_of(execution: Execution) -> SlotWait | None:
@@ -190,13 +191,15 @@ def slot_of(execution: Execution) -> SlotWait | None:
         organization_id=execution.organization_id, status=ExecutionStatus.RUNNING, waiting_since=None
     )
     of_workflow = of_organization.filter(workflow_id=execution.workflow_id)
-    bound = 0 if _halted(execution.workflow_id, now) else _of_workflow(execution.version_id)
+    brake = _halted(execution.workflow_id, now)
+    bound = 0 if brake is not None else _of_workflow(execution.version_id)
     if bound < inf and (execution.parked_at is not None or _bounded(of_workflow, bound) >= bound):
         line = Execution.unscoped.filter(
             workflow_id=execution.workflow_id, parked_at__isnull=False, paused_at=None, completed_at=None
         )
         before = line.filter(lane=execution.lane, id__lt=execution.id)
-        return _wait("workflow", bound, of_workflow, before, line.filter(lane__lt=execution.lane))
+        found = _wait("workflow", bound, of_workflow, before, line.filter(lane__lt=execution.lane))
+        return replace(found, brake=brake)
     own = RunLimits.unscoped.filter(organization_id=execution.organization_id).first()
     bound = _of_organization(own.concurrent_runs if own else None)
     if bound == inf or execution.due_at is None or _bounded(of_organization, bound) < bound:
@@ -234,10 +237,11 @@ def _wants_slot(execution: Execution, now: dt.datetime) -> bool:
     return execution.parked_at is not None or (execution.due_at is not None and execution.due_at <= now)
 
 
-def _halted(workflow_id: UUID, now: dt.datetime) -> bool:
-    return WorkflowBrake.unscoped.filter(
+def _halted(workflow_id: UUID, now: dt.datetime) -> WorkflowBrake | None:
+    brakes = WorkflowBrake.unscoped.filter(
         workflow_id=workflow_id, reason=BrakeReason.POISON, released_at=None, until__gt=now
-    ).exists()
+    )
+    return brakes.order_by().first()
 
 
 def _bounded(found: QuerySet[Execution], bound: float) -> int:

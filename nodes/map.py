@@ -27,7 +27,7 @@ from engine.node import Bare, Done, Effect, Failed, NodeConfig, Outcome, Step, n
 from engine.ports import TimedOut
 from engine.waiting import Reason, Wait, Wake
 from nodes.formats.content import MIB, Unreadable
-from nodes.settings.checks import Problems
+from nodes.settings.checks import Problems, named_workflow
 from nodes.settings.items import Found, Place, Source, source_of
 from nodes.settings.results import Results, collecting
 from nodes.settings.text import Text
@@ -69,7 +69,8 @@ def check(config: Config) -> Problems:
     if (config.workflow is None) == (config.workflow_id is None):
         return [*problems, ("workflow", "Say either workflow (nodes and edges) or workflow_id, and not both.")]
     if config.workflow is None:
-        return problems
+        wrong_id = named_workflow(config.workflow_id or "")
+        return [*problems, ("workflow_id", wrong_id)] if wrong_id else problems
     wrong = (each for each in check_graph(config.workflow) if not each.warning)
     return [*problems, *((f"workflow.{each.place}", each.message) for each in wrong)]
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from typing import Any, Literal
-from uuid import UUID
 
 from pydantic import Field
 
 from engine.house_ports import NewRun
 from engine.node import Done, Effect, Failed, NodeConfig, Outcome, Step, node
 from engine.waiting import Reason, Wait, Wake
-from nodes.settings.checks import Problems
+from nodes.settings.checks import Problems, named_workflow
 from nodes.settings.text import Text
 
 
@@ -26,12 +25,8 @@ class Config(NodeConfig):
 
 
 def check(config: Config) -> Problems:
-    if "{{" not in config.workflow_id:
-        try:
-            UUID(config.workflow_id)
-        except ValueError:
-            return [("workflow_id", f"'{config.workflow_id}' is not the id of a workflow.")]
-    return []
+    wrong = named_workflow(config.workflow_id)
+    return [("workflow_id", wrong)] if wrong else []
 
 
 def resume(config: Config, step: Step, wake: Wake) -> Outcome:

@@ -7,14 +7,16 @@ patterns in RE2, whose time is in proportion to the value's length whatever the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 import orjson
 
 from auterity.kernel.errors import FieldProblem, InvalidInput
+from engine.nearest import nearest
 from nodes.settings.form_fields import FormField, Invalid, accept
 from templates_app.models import TemplateParameter
+
+HINTS = 20  # unknown names for which a known one is looked for
 
 MAX_VALUE = 10_000  # bytes of one value as JSON
 
@@ -76,10 +78,8 @@ def is_storable(value: Any) -> bool:
 
 
 def _unknown(given: Mapping[str, Any], known: list[str]) -> Iterable[FieldProblem]:
-    for name in given:
-        if name in known:
-            continue
-        near = get_close_matches(str(name), known, n=1)
+    for at, name in enumerate(each for each in given if each not in known):
+        near = nearest(str(name), known) if at < HINTS else []
         there = f"did you mean {near[0]}?" if near else f"it has {', '.join(known)}." if known else "it has none."
         yield FieldProblem(_place(name), f"The template has no parameter '{str(name)[:100]}'; {there}")
 

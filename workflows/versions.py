@@ -18,6 +18,7 @@ from workflows.events import WorkflowSaved
 from workflows.merge import State
 from workflows.models import Workflow, WorkflowVersion
 from workflows.plans import turn_problems
+from workflows.sealing import sealed_definition
 
 MAX_DEFINITION_BYTES = 4 * 1024 * 1024
 MAX_NOTE = 500  # characters
@@ -56,7 +57,7 @@ def keep(workflow: Workflow, number: int) -> WorkflowVersion:
     rows = WorkflowVersion.objects.of(workflow.organization_id)
     found = rows.filter(workflow=workflow, number=number).first()
     if found is None:
-        found = version_of(workflow, number)
+        found = _sealed(version_of(workflow, number))
         found.save(force_insert=True)
     return found
 
@@ -75,8 +76,15 @@ def keep_now_and_then(workflow: Workflow, state: State) -> None:
     rows = WorkflowVersion.objects.of(workflow.organization_id).filter(workflow=workflow)
     last = rows.order_by("-number").values_list("number", flat=True).first() or 0
     if workflow.version - last >= KEPT_EVERY:
-        version = version_of(workflow, workflow.version, state)
-        version.save(force_insert=True)
+        _sealed(version_of(workflow, workflow.version, state)).save(force_insert=True)
+
+
+def _sealed(version: WorkflowVersion) -> WorkflowVersion:
+    """A row about to be stored, without what an older row, or this process' memory of one, still held in the clear."""
+    sealed = sealed_definition(version.organization_id, version.definition)
+    if sealed is not version.definition:
+        version.definition, version.checksum = sealed, checksum(sealed)
+    return version
 
 
 def check_definition(definition: dict[str, Any], *, must_run: bool) -> None:

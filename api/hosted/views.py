@@ -1,7 +1,7 @@
 """Hosted pages: a question that somebody answers by a link, and a form that starts a run.
 
-Opening a page (GET) changes nothing, whoever or whatever opens it; only sending its form (POST) does. Who holds the link may
-answer, so pages are not cached, not framed, not indexed, and do not tell other sites where they were.
+Opening a page (GET) changes nothing, whoever or whatever opens it; only sending its form (POST) does, and no POST of nothing. Who
+holds the link may answer, so pages are not cached, not framed, not indexed, and do not tell other sites where they were.
 """
 
 from __future__ import annotations
@@ -122,6 +122,8 @@ class AnswerPage(HostedPage):
         link, question = self._read(token)
         fields = drawn(question.fields)
         self.take_files(request, fields)
+        if not _is_filled_in(request, fields):
+            return self._show(request, question, status=400)
         decides = question.reason == "approval"
         decision = request.POST.get("decision", "")
         files = {} if decides and decision != "approve" else files_in(fields, request.FILES)
@@ -174,6 +176,8 @@ class StartPage(HostedPage):
         form = self._read(workflow_id, node_id)
         fields = drawn(form.fields)
         self.take_files(request, fields)
+        if not _is_filled_in(request, fields):
+            return self._show(request, form, status=400)
         files = files_in(fields, request.FILES)
         try:
             with handed_in.kept(organization_id=form.actor.organization_id, files=files, place="values") as kept:
@@ -202,6 +206,12 @@ class StartPage(HostedPage):
             "once": request.POST.get("once") or secrets.token_urlsafe(18),
         }
         return self.page(request, "hosted/question.html", about, status)
+
+
+def _is_filled_in(request: HttpRequest, fields: list[Drawn]) -> bool:
+    """Whether anything of the page's form came. A machine that sends an empty POST to every address it finds fills in nothing."""
+    controls = {"once", "sent", "decision", *(each.key for each in fields)}
+    return not controls.isdisjoint({*request.POST, *request.FILES})
 
 
 def _with_problems(fields: list[Drawn], problems: list[FieldProblem]) -> list[Drawn]:

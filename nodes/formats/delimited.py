@@ -5,21 +5,37 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
 from typing import Any
 
 from engine.expression_values import as_text
 from nodes.formats.content import Unreadable
 
+MAX_COLUMNS = 16_384  # as in a spreadsheet
+MAX_CELLS = 2_000_000  # of a text that is read at one go; what short rows leave out counts too
+MAX_WRITTEN = 10_000_000  # cells that are written in this process
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def parse_delimited(text: str, delimiter: str = ",", header: bool | Sequence[str] = True) -> list[Any]:
     """One map a row, keyed by the header; one list a row where `header` is False; `header` may name the columns itself.
 
-    Raises `Unreadable` naming the row.
+    Raises `Unreadable` naming the row, and for a table of more than 2,000,000 values.
     """
-    return list(records(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter, header))
+    found: list[Any] = []
+    cells = 0
+    for each in records(io.StringIO(text.removeprefix("\ufeff"), newline=""), delimiter, header):
+        cells += len(each)
+        if cells > MAX_CELLS:
+            raise too_wide(MAX_CELLS)
+        found.append(each)
+    return found
+
+
+def too_wide(most: int) -> Unreadable:
+    return Unreadable(
+        f"The table has more than {most:,} values, counting those that short rows leave empty. Leave columns out, or let it "
+        "be a stored file, which is gone through row by row."
+    )
 
 
 def records(lines: Iterable[str], delimiter: str, header: bool | Sequence[str]) -> Iterator[Any]:
@@ -54,8 +70,15 @@ def write_delimited(
     """
     out = io.StringIO(newline="")
     writer = csv.writer(out, delimiter=delimiter, lineterminator="\r\n")
-    for row in _rows(items, columns):
-        writer.writerow([cell(value, neutralise) for value in row])
+    kind, names = table_of(items, columns)
+    if kind is dict and not names:
+        return ""
+    if len(names) * len(items) > MAX_WRITTEN:
+        raise too_wide(MAX_WRITTEN)
+    if names:
+        writer.writerow([cell(name, neutralise) for name in names])
+    for item in items:
+        writer.writerow([cell(value, neutralise) for value in table_row(item, kind, names)])
     return out.getvalue()
 
 
@@ -64,19 +87,23 @@ def neutralised(text: str) -> str:
     return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
 
 
-def _rows(items: Sequence[Any], columns: Sequence[str]) -> list[list[Any]]:
-    kinds = {kind_of(item) for item in items}
-    if len(kinds) > 1:
-        raise mixed()
-    kind = kinds.pop() if kinds else dict
-    names = list(columns)
-    if kind is dict:
-        names = names or list(dict.fromkeys(str(name) for item in items for name in item))
-        if not names:
-            return []
-    elif kind is object:
-        names = [columns[0] if columns else "value"]
-    return [*([names] if names else []), *(table_row(item, kind, names) for item in items)]
+def table_of(items: Iterable[Any], columns: Sequence[str]) -> tuple[type, list[str]]:
+    """What rows a table is made of, and its columns. Raises `Unreadable` for a mixture, and for very many names."""
+    found: dict[str, None] = {}
+    kind: type | None = None
+    for item in items:
+        if kind is not None and kind_of(item) is not kind:
+            raise mixed()
+        kind = kind_of(item)
+        if kind is dict and not columns:
+            found.update(dict.fromkeys(map(str, item)))
+            if len(found) > MAX_COLUMNS:
+                raise Unreadable(
+                    f"The items have more than {MAX_COLUMNS:,} different names; name the columns you need."
+                )
+    if kind is dict or kind is None:
+        return dict, list(columns) or list(found)
+    return kind, (list(columns)[:1] or ["value"]) if kind is object else list(columns)
 
 
 def kind_of(item: Any) -> type:
@@ -104,15 +131,20 @@ def cell(value: Any, neutralise: bool) -> str:
 
 
 def column_names(row: Sequence[str]) -> list[str]:
-    """Names that all differ: an empty one becomes `column_3`, a second `price` becomes `price_2`."""
-    names: list[str] = []
-    taken: set[str] = set()
+    """Names that all differ: an empty one becomes `column_3`, a second `price` becomes `price_2`. Raises `Unreadable`."""
+    if len(row) > MAX_COLUMNS:
+        raise Unreadable(
+            f"The table has {len(row):,} columns; at most {MAX_COLUMNS:,} are read. Does the delimiter fit?"
+        )
+    names: dict[str, None] = {}
+    times: dict[str, int] = {}
     for at, given in enumerate(row, start=1):
-        base = given.strip() or f"column_{at}"
-        name = next(each for number in count(1) if (each := base if number == 1 else f"{base}_{number}") not in taken)
-        taken.add(name)
-        names.append(name)
-    return names
+        name = base = given.strip() or f"column_{at}"
+        while name in names:
+            times[base] = times.get(base, 1) + 1
+            name = f"{base}_{times[base]}"
+        names[name] = None
+    return list(names)
 
 
 def _record(names: Sequence[str], row: Sequence[str], number: int) -> dict[str, str]:

@@ -15,7 +15,7 @@ from engine.node import Step
 from nodes.formats.content import MIB
 from nodes.formats.guarded import guarded
 from nodes.formats.job import Job, Report
-from nodes.formats.writing import EXTENSIONS, MEDIA_TYPES, write
+from nodes.formats.writing import EXTENSIONS, MEDIA_TYPES, check_spread, write
 
 INLINE_BYTES = MIB  # of items, as JSON, that a step's output holds; all of them are in the file beside it
 TEXT_BYTES = 256 * 1024  # of written text that a step's output holds
@@ -98,6 +98,7 @@ def write_file(step: Step, job: Job, file: IO[bytes], clock: Clock, name: str) -
 def write_items(step: Step, job: Job, items: Sequence[Any], name: str) -> Made:
     """Items at hand, written: as text where it is short and no `name` asks for a file."""
     report = Report()
+    check_spread(items, job)
     with tempfile.SpooledTemporaryFile(max_size=MIB) as out:
         write(lambda: iter(items), replace(job, task="write"), out, report)
         size = out.tell()

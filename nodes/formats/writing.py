@@ -6,19 +6,18 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import IO, Any
 from xml.sax.saxutils import escape
 
 from engine.expression_values import as_text
 from nodes.formats.content import Unreadable
-from nodes.formats.delimited import cell, kind_of, mixed, table_row
+from nodes.formats.delimited import MAX_WRITTEN, cell, table_of, table_row, too_wide
 from nodes.formats.job import Job, Report
 
 Items = Callable[[], Iterator[Any]]  # can be gone through more than once
 
-MAX_COLUMNS = 16_384
 MAX_ROWS = 1_048_576  # a sheet's
 MAX_CELL = 32_767  # characters of a sheet's cell
 _NAME = re.compile(r"[A-Za-z_][\w.-]*")
@@ -43,6 +42,15 @@ def write(items: Items, job: Job, out: IO[bytes], report: Report) -> None:
     report.format = job.target
 
 
+def check_spread(items: Sequence[Any], job: Job) -> None:
+    """Items at hand are written in this process: a few names and many short maps must not become a huge table.
+
+    Raises `Unreadable`.
+    """
+    if job.target in ("csv", "tsv", "xlsx") and len(table_of(items, job.columns)[1]) * len(items) > MAX_WRITTEN:
+        raise too_wide(MAX_WRITTEN)
+
+
 def _counted(items: Iterable[Any], report: Report) -> Iterator[Any]:
     for item in items:
         report.count += 1
@@ -60,29 +68,11 @@ def _delimited(items: Items, job: Job, out: IO[bytes], report: Report) -> None:
 
 def _rows(items: Items, job: Job, report: Report) -> Iterator[list[Any]]:
     """The header, where there is one, and a row an item. The columns of maps are looked for in a first pass."""
-    kind, names = _shape(items(), job)
+    kind, names = table_of(items(), job.columns)
     if names:
         yield names
     for item in _counted(items(), report):
         yield table_row(item, kind, names)
-
-
-def _shape(items: Iterator[Any], job: Job) -> tuple[type, list[str]]:
-    found: dict[str, None] = {}
-    kind: type | None = None
-    for item in items:
-        if kind is not None and kind_of(item) is not kind:
-            raise mixed()
-        kind = kind_of(item)
-        if kind is dict and not job.columns:
-            found.update(dict.fromkeys(map(str, item)))
-            if len(found) > MAX_COLUMNS:
-                raise Unreadable(
-                    f"The items have more than {MAX_COLUMNS:,} different names; name the columns you need."
-                )
-    if kind is dict or kind is None:
-        return dict, list(job.columns) or list(found)
-    return kind, list(job.columns)[:1] or ["value"] if kind is object else list(job.columns)
 
 
 def _json(items: Items, job: Job, out: IO[bytes], report: Report) -> None:

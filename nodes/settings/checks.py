@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
 from engine.node import NodeConfig
 
@@ -14,6 +15,16 @@ Problems = list[tuple[str, str]]
 def not_yet(config: NodeConfig, sentences: Mapping[str, str]) -> Problems:
     """A problem for each setting that is given although this build cannot follow it. `sentences` says why, by field."""
     return [(name, sentence) for name, sentence in sentences.items() if _given(getattr(config, name))]
+
+
+def named_workflow(given: str) -> str:
+    """What is wrong with a text that names a workflow; nothing of one that is still to be filled in."""
+    try:
+        if "{{" not in given:
+            UUID(given)
+    except ValueError:
+        return f"'{given[:60]}' is not the id of a workflow."
+    return ""
 
 
 def _given(value: Any) -> bool:

@@ -135,6 +135,32 @@ def test_a_public_form_starts_a_run_with_checked_values(actor: Actor, runner: Ru
     assert done.input_data == {"discount": 7, "kind": "new", "urgent": False}
 
 
+@pytest.mark.parametrize("body", [b"", b"a=b", b"{}"])
+def test_a_post_of_nothing_starts_no_run(actor: Actor, client: Client, body: bytes) -> None:
+    """Even where every field may be left out, as a scanner's POST to every address it found would."""
+    config = {"title": "Newsletter", "fields": [{"name": "kind", "type": "string"}], "who": "public"}
+    workflow = save(actor, flow({"form": ("form-input", config)}))
+    address = f"/forms/{workflow.id}/form"
+    refused = client.post(address, body, "application/x-www-form-urlencoded")
+    assert refused.status_code == 400
+    assert "Newsletter" in refused.content.decode()
+    assert Execution.unscoped.count() == 0
+    assert client.post(address, {"sent": "yes"}).status_code == 202
+    assert Execution.unscoped.count() == 1
+
+
+def test_a_post_of_nothing_answers_no_form(actor: Actor, runner: Runner, client: Client) -> None:
+    config = {"title": "Anything else?", "fields": [{"name": "more", "type": "text"}], "who": ["dan@elsewhere.com"]}
+    accepted = start(actor, flow({"a": "start", "ask": ("form-input", config)}, "a > ask"))
+    asked(accepted)
+    address = "/answer/" + link_of(f"{accepted.id}/ask/0", "dan@elsewhere.com").rpartition("/")[2]
+    assert client.post(address).status_code == 400
+    assert QuestionAnswer.unscoped.count() == 0
+    assert 'name="sent"' in client.get(address).content.decode()
+    assert client.post(address, {"sent": "yes"}).status_code == 200
+    assert ended(accepted).output_data == {"more": None}
+
+
 def test_a_form_that_is_sent_twice_starts_one_run(actor: Actor, client: Client) -> None:
     address = public_form(actor)
     page = client.get(address).content.decode()

@@ -56,6 +56,7 @@ MAY_LOOK_ACROSS_TENANTS = {
     "privacy/services.py",  # exports whose files are gone, whoever's they were
     "templates_app/admin.py",
     "templates_app/reviews.py",  # a review of a template that its caller has proved to see
+    "templates_app/sealing_stored.py",  # everybody's old secrets, for an operator's command
     "templates_app/seeding.py",  # the product's own catalogue
     "templates_app/selectors.py",
     "templates_app/services.py",  # a use is counted for whoever owns the template
@@ -65,6 +66,7 @@ MAY_LOOK_ACROSS_TENANTS = {
     "notifications/selectors.py",  # heads of the inboxes of connections that were let in
     "workflows/admin.py",
     "workflows/presence.py",  # connections of this process, whoever's they are
+    "workflows/sealing_stored.py",  # everybody's old secrets, for an operator's command
     "workflows/selectors.py",  # heads of the drafts of connections that were let in
     "workflows/plans.py",  # a worker compiles the version of an execution it holds
 }

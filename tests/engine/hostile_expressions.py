@@ -167,6 +167,13 @@ FAILING: list[str] = [
 
 # Harmless, although it looks otherwise.
 HARMLESS: list[tuple[str, Any]] = [
+    # Looking for a long text in another, where the last character but one decides.
+    ("(input.mib + input.mib).contains(input.mib + 'y')", False),
+    ("contains(input.mib + input.mib, input.mib + 'y')", False),
+    ("(input.mib + input.mib).indexOf(input.mib + 'y')", -1),
+    ("(input.mib + input.mib).lastIndexOf('xy' + input.mib)", -1),
+    ("(input.mib + 'yz' + input.mib).lastIndexOf('yz')", MIB),
+    ("size(split(input.mib + input.mib, input.mib + 'y'))", 1),
     ("input.evil", DATA["evil"]),
     ("input.evil + ''", DATA["evil"]),
     ("input.__class__", 1),

@@ -55,6 +55,10 @@ def local(rule: Rule, start: str, count: int) -> list[str]:
         (BERLIN, "*/30 2 * * *", "2026-10-25 02:10", ["10-25 02:30 +0200", "10-25 02:00 +0100", "10-25 02:30 +0100"]),
         # Half an hour's change, midnight that does not exist, a day that does not.
         ("Australia/Lord_Howe", "15 2 * * *", "2026-10-03 12:00", ["10-04 02:30 +1100", "10-05 02:15 +1100"]),
+        ("Australia/Lord_Howe", "30 * * * *", "2026-10-04 01:00", ["10-04 01:30 +1030", "10-04 02:30 +1100"]),
+        ("Australia/Lord_Howe", "30 * * * *", "2026-04-05 01:00", ["04-05 01:30 +1100", "04-05 01:30 +1030"]),
+        ("Australia/Lord_Howe", "59 1 * * *", "2026-04-04 12:00", ["04-05 01:59 +1100", "04-06 01:59 +1030"]),
+        ("Antarctica/Troll", "30 1 * * *", "2026-03-28 12:00", ["03-29 03:00 +0200", "03-30 01:30 +0200"]),
         ("America/Santiago", "0 0 * * *", "2026-09-05 12:00", ["09-06 01:00 -0300", "09-07 00:00 -0300"]),
         ("Pacific/Apia", "0 12 * * *", "2011-12-29 12:00", ["12-31 00:00 +1400", "12-31 12:00 +1400"]),
     ],
@@ -100,6 +104,46 @@ def test_moments_are_whole_seconds_after_the_one_asked_about() -> None:
     assert next_after(rule, utc("2026-01-01 11:59:59.999999")) == utc("2026-01-01 12:00")
     assert next_after(rule, utc("2026-01-01 12:00:00.000001")) == utc("2026-01-01 12:01")
     assert next_after(Rule(every_seconds=90), utc("2026-01-01 12:00:00.25")) == utc("2026-01-01 12:01:30.25")
+
+
+# Each zone with a day before a change of its clocks: half an hour, two hours, at midnight, on the southern side, in Ramadan.
+CHANGES = [
+    ("Australia/Lord_Howe", "2026-04-04"), ("Australia/Lord_Howe", "2026-10-03"), ("Antarctica/Troll", "2026-03-28"),
+    ("Antarctica/Troll", "2026-10-24"), ("Africa/Cairo", "2026-04-23"), ("Africa/Cairo", "2026-10-29"),
+    ("America/Havana", "2026-10-31"), ("America/Santiago", "2026-04-04"), ("Pacific/Chatham", "2026-04-04"),
+    ("Africa/Casablanca", "2026-02-14"), ("Europe/Dublin", "2026-03-28"), ("America/St_Johns", "2006-10-28"),
+]  # fmt: skip
+
+
+def on_the_wall(cron: str, zone: ZoneInfo, start: dt.datetime, minutes: int) -> list[dt.datetime]:
+    """The moments of a rule, found minute by minute: `minute` and `hour` are lists of numbers or *, the rest is *."""
+    minute, hour = (range(60) if each == "*" else [int(one) for one in each.split(",")] for each in cron.split()[:2])
+    found = []
+    for at in range(1, minutes):
+        moment = start + dt.timedelta(minutes=at)
+        wall = moment.astimezone(zone)
+        jumped = wall.utcoffset() - (moment - dt.timedelta(minutes=1)).astimezone(zone).utcoffset()  # type: ignore[operator]
+        seen = [wall - dt.timedelta(minutes=back) for back in range(max(0, int(jumped.total_seconds() // 60)) + 1)]
+        fits = [each for each in seen if each.minute in minute and each.hour in hour]
+        if "*" in cron.split()[:2]:
+            fits = [each for each in fits if each == wall]
+        elif wall.fold:
+            fits = []
+        found += [moment] if fits else []
+    return found
+
+
+@pytest.mark.parametrize(("zone", "day"), CHANGES)
+@pytest.mark.parametrize(
+    "cron", ["0 * * * *", "30 * * * *", "* 2 * * *", "15,45 0 * * *", "0 0 * * *", "30 1,2 * * *", "5 0,1,2,3 * * *"]
+)
+def test_every_minute_around_a_change_of_the_clocks(zone: str, day: str, cron: str) -> None:
+    rule, start, minutes = Rule(cron=cron, timezone=zone), utc(day) - dt.timedelta(hours=12), 3 * 1440
+    expected = on_the_wall(cron, ZoneInfo(zone), start, minutes)
+    moment, found = start, []
+    while (moment := next_after(rule, moment)) < start + dt.timedelta(minutes=minutes):
+        found.append(moment)
+    assert found == expected
 
 
 # -- any rule, any moment --------------------------------------------------------------------------------------------

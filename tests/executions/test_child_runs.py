@@ -68,6 +68,14 @@ def test_a_workflow_of_another_organization_is_not_there(actor: Actor, runner: R
     assert Execution.unscoped.filter(workflow_id=theirs.id).count() == 0
 
 
+@pytest.mark.parametrize(("kind", "more"), [("sub-workflow", {}), ("map", {"items": [1]})])
+def test_an_id_that_is_none_once_filled_in_is_told(actor: Actor, runner: Runner, kind: str, more: Any) -> None:
+    config = {"workflow_id": "{{ inputs.named }}", **more}
+    done = ended(start(actor, flow({"sub": (kind, config)}), {"named": "{{ leads"}))
+    assert (done.status, done.error_code) == ("failed", "rejected")
+    assert "'{{ leads' is not the id of a workflow." in done.error_message
+
+
 def test_a_workflow_that_starts_itself_ends_at_a_depth(actor: Actor, runner: Runner) -> None:
     workflow = save(actor, flow({"sub": "start"}))
     definition = flow({"sub": ("sub-workflow", {"workflow_id": str(workflow.id)})})

@@ -6,18 +6,20 @@ import datetime as dt
 import threading
 from typing import Any
 
+import pytest
 from django.db import connection
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.models import Organization
 from auterity.kernel.access import Actor
 from engine.node import Done, Effect
 from engine.ports import Rejected, Unavailable, Unknown
 from engine.waiting import Reason as Wait
-from executions import claims, control, questions, selectors, services
+from executions import claims, control, questions, selectors, services, turns
 from executions.explain import explanation_of
-from executions.models import Execution, ExecutionStep, Worker
+from executions.models import BrakeReason, Execution, ExecutionStep, Worker, WorkflowBrake
 from executions.presence import Presence
 from executions.reasons import Reason
 from executions.runner import Runner
@@ -77,6 +79,42 @@ def test_it_waits_for_its_turn(actor: Actor) -> None:
     }
 
 
+def test_so_many_are_before_it_that_nobody_counts(actor: Actor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "AHEAD_COUNTED", 1)
+    workflow = save(actor, flow({"a": "start"}, settings={"concurrency": 1}))
+    runs = [start(actor, workflow) for _ in range(3)]
+    claims.claim(owner="w1", limit=10, lease=30.0)
+    found = reasons(runs[-1])["slot"]
+    assert found.sentence.endswith("(workflow), and more than can be counted come before it.")
+    assert found.details["ahead"] is None
+
+
+def test_its_workflow_took_workers_down(actor: Actor) -> None:
+    accepted = start(actor, flow({"a": "start"}))
+    brake = WorkflowBrake(
+        organization_id=actor.organization_id, workflow_id=accepted.workflow_id, reason=BrakeReason.POISON,
+        message="3 of its runs were given up.", until=timezone.now() + dt.timedelta(minutes=9, seconds=30),
+    )  # fmt: skip
+    brake.save(force_insert=True)
+    assert claims.claim(owner="w1", limit=10, lease=30.0) == []
+    found = reasons(accepted)
+    assert list(found) == ["brake", "deadline"]
+    assert found["brake"].sentence.startswith("Its workflow's runs are held back for another 9 min ")
+    assert found["brake"].sentence.endswith(": 3 of its runs were given up.")
+    assert (found["brake"].until, found["brake"].details["reason"]) == (brake.until, "poison")
+    assert found["brake"].mend is not None
+
+
+def test_its_organization_is_switched_off(actor: Actor) -> None:
+    accepted = start(actor, flow({"a": "start"}))
+    Organization.objects.filter(id=actor.organization_id).update(is_active=False)
+    assert claims.claim(owner="w1", limit=10, lease=30.0) == []
+    found = reasons(accepted)
+    assert list(found) == ["inactive", "deadline"]
+    assert found["inactive"].sentence.startswith("Its organization is switched off")
+    assert found["inactive"].mend is not None
+
+
 def test_a_step_is_under_way(actor: Actor, add_node: Any, runner: Runner) -> None:
     begun, let_go = threading.Event(), threading.Event()
 
@@ -119,7 +157,7 @@ def test_a_worker_died(actor: Actor) -> None:
         "the next free worker takes it up (claim 3, given up after 5 without progress). No worker is there"
         in found.sentence
     )
-    assert found.details["owner"] == "gone"
+    assert (found.details["owner"], found.mend) == ("gone", "Start a worker.")
 
 
 def test_nobody_would_ever_look(actor: Actor) -> None:
@@ -189,6 +227,7 @@ def test_an_event(actor: Actor, runner: Runner) -> None:
     assert found.sentence.startswith("'wait' waits for another 59 min")
     assert found.sentence.endswith(" for the event 'paid' for which event.order == inputs.order.")
     assert (found.details["event"], found.details["match"]) == ("paid", "event.order == inputs.order")
+    assert found.mend == "Let the other system send it to POST /api/events, with 'paid' as its event."
 
 
 def test_somebody_shall_settle(actor: Actor, add_node: Any, runner: Runner) -> None:

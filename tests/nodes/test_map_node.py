@@ -197,3 +197,12 @@ def test_more_runs_than_a_step_may_start_are_refused_before_the_first() -> None:
 def test_what_is_no_list_and_no_file_is_told() -> None:
     outcome, _ = mapped(items=5)
     assert outcome == Failed("config", "items must be a list or name a stored file, and is int.")
+
+
+@pytest.mark.parametrize("kind", ["map", "sub-workflow"])
+def test_a_workflow_is_named_by_an_id_or_filled_in_later(kind: str) -> None:
+    given = {"items": []} if kind == "map" else {}
+    assert problems_of(kind, {**given, "workflow_id": "leads"}) == [
+        ("workflow_id", "'leads' is not the id of a workflow.")
+    ]
+    assert problems_of(kind, {**given, "workflow_id": "{{ inputs.workflow }}"}) == []

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +12,7 @@ import psycopg
 import pytest
 from django.db import connection
 
-from engine.ports import NotConfigured, Query, Rejected, Rows, TimedOut, Unavailable
+from engine.ports import Query, Rejected, Rows, TimedOut, Unavailable
 from integrations.rows import MAX_BYTES
 from tests.providers.database_servers import PASSWORD, Server, mariadb_server, postgres_server, sqlite_file
 from tests.providers.sql_corpus import HARMLESS, MYSQL, POSTGRES, SQLITE
@@ -164,6 +162,22 @@ def test_changing_needs_the_connections_consent(server: Server) -> None:
     ask(server, "UPDATE cars SET price = price - 1 WHERE id = 1", (), server.mighty, write=True, allow_write=True)
 
 
+@pytest.mark.parametrize("server", EVERY[:2], indirect=True)
+def test_a_function_that_changes_rows_is_kept_where_the_step_may_write(server: Server) -> None:
+    call = "SELECT wipe() AS x" if server.type == "postgres" else "SELECT wipe_all() AS x"
+    before = state(server)
+    with pytest.raises(Rejected):
+        ask(server, call, (), server.mighty)
+    assert state(server) == before
+    done = ask(server, call, (), server.mighty, write=True, allow_write=True)
+    assert (len(done.rows), done.affected) == (1, None)
+    assert state(server) == []
+    for row in before:
+        back = "INSERT INTO cars (id, name, price) VALUES (:id, :name, :price)"
+        ask(server, back, row, server.mighty, write=True, allow_write=True)
+    assert state(server) == before
+
+
 @every_server
 def test_who_may_only_read_is_refused_by_the_server(server: Server) -> None:
     if server.type == "sqlite":
@@ -224,55 +238,6 @@ def test_a_server_that_never_answers_ends_in_time(server: Server) -> None:
         with pytest.raises((Unavailable, Rejected)):
             ask(server, "SELECT 1", port=silent.getsockname()[1], timeout=1.0)
         assert time.monotonic() - started < 5
-
-
-# -- SQLite files ------------------------------------------------------------------------------------------------------
-
-
-def test_no_folder_no_files(settings: Any, tmp_path: Path) -> None:
-    server = sqlite_file(tmp_path)
-    settings.SQLITE_DIR = ""
-    with pytest.raises(NotConfigured, match="AUTERITY_SQLITE_DIR"):
-        ask(server, "SELECT 1")
-
-
-@pytest.mark.parametrize(
-    "file",
-    ["../outside.db", "/etc/passwd", "link.db", "missing.db", "folder", ".", "cars.db/..", "a\x01b", "file:cars.db"],
-)
-def test_files_outside_the_folder_are_as_missing(settings: Any, tmp_path: Path, file: str) -> None:
-    inside = tmp_path / "inside"
-    (inside / "folder").mkdir(parents=True)
-    server = sqlite_file(tmp_path)
-    (tmp_path / "cars.db").rename(tmp_path / "outside.db")
-    (inside / "link.db").symlink_to(tmp_path / "outside.db")
-    settings.SQLITE_DIR = str(inside)
-    with pytest.raises(Rejected, match="There is no file"):
-        ask(server, "SELECT 1", file=file)
-
-
-def test_a_file_behind_a_hard_link_is_ours_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = sqlite_file(tmp_path)
-    ours = tmp_path / "ours.sqlite3"
-    with closing(sqlite3.connect(ours)) as made:
-        made.execute("CREATE TABLE cars (id integer)")
-    (tmp_path / "innocent.db").hardlink_to(ours)
-    if connection.vendor != "sqlite":
-        pytest.skip("our own database is no file here")
-    monkeypatch.setitem(connection.settings_dict, "NAME", str(ours))
-    for file in ("ours.sqlite3", "innocent.db"):
-        with pytest.raises(Rejected, match="platform's own database"):
-            ask(server, "SELECT * FROM cars", file=file)
-
-
-def test_a_locked_file_is_busy(tmp_path: Path) -> None:
-    server = sqlite_file(tmp_path)
-    with closing(sqlite3.connect(tmp_path / "cars.db", isolation_level=None)) as holder:
-        holder.execute("BEGIN EXCLUSIVE")
-        with pytest.raises((Unavailable, TimedOut)):
-            ask(server, COUNT, statement_timeout_ms=100)
-        holder.execute("ROLLBACK")
-    assert ask(server, COUNT).rows[0]["n"] == 3
 
 
 # -- our own PostgreSQL ------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from api.auterity.moments import Moment
 
 
 class ReasonBody(BaseModel):
-    """`kind` while it runs: pending, slot, lease, step, retry, delay, approval, form, settle, event, runs, paused, due, deadline
-    or stuck; once it has ended: completed, failed, poison, cancelled, deadline or time."""
+    """`kind` while it runs: pending, slot, brake, inactive, lease, step, retry, delay, approval, form, settle, event, runs, pace,
+    paused, due, deadline or stuck; once it has ended: completed, failed, poison, cancelled, deadline or time."""
 
     kind: str
     sentence: str

@@ -102,9 +102,12 @@ class MySql:
         with self._session(deadline, write=query.write) as (session, watch):
             cursor = session.cursor(SSCursor)
             cursor.execute(_text(session, statement))
+            back = Rows(())
             if not statement.writes:
-                return gather([each[0] for each in cursor.description or ()], _fetched(cursor), max_rows=rows)
-            affected = max(0, cursor.rowcount)
+                back = gather([each[0] for each in cursor.description or ()], _fetched(cursor), max_rows=rows)
+            if not query.write:
+                return back
+            affected = max(0, cursor.rowcount) if statement.writes else None
             cursor.close()
             if watch.late.is_set():
                 raise TimedOut("The statement took too long and was rolled back.")
@@ -112,7 +115,7 @@ class MySql:
                 session.commit()
             except (pymysql.OperationalError, pymysql.InterfaceError):
                 raise Unknown("The database was lost while it committed; the change may have been made.") from None
-            return Rows((), affected=affected)
+            return Rows(back.rows, back.truncated, affected)
 
     @contextmanager
     def _session(self, deadline: Deadline, *, write: bool) -> Iterator[tuple[_Session, Watch]]:

@@ -69,7 +69,7 @@ class Postgres:
         deadline = limited(query, statement_timeout_ms=self._config.statement_timeout_ms, timeout=timeout)
         rows = min(query.max_rows, self._config.max_rows)
         with self._session(deadline, write=query.write) as (session, watch):
-            if statement.writes:
+            if query.write:  # A SELECT too: it may call a function that changes rows.
                 return self._write(session, statement, rows, watch)
             return self._read(session, statement, rows)
 
@@ -83,7 +83,7 @@ class Postgres:
         with psycopg.RawCursor(session) as cursor:
             cursor.execute(_text(statement), [_value(each) for each in statement.values])
             back = gather(_columns(cursor), cursor, max_rows=max_rows) if cursor.description else Rows(())
-            affected = max(0, cursor.rowcount)
+            affected = max(0, cursor.rowcount) if statement.writes else None
         if watch.late.is_set():
             raise TimedOut("The statement took too long and was rolled back.")
         try:

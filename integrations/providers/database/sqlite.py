@@ -1,39 +1,32 @@
-"""SQLite files that the operator puts into one folder: opened read-only, every action passed by an authorizer."""
+"""SQLite files that the operator puts into one folder: opened read-only unless a step may write, in a child process."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 from django.conf import settings
 from pydantic import Field
 
-from engine.ports import NotConfigured, PortFailure, Query, Rejected, Rows, TimedOut, Unavailable
+from engine.ports import NotConfigured, PortFailure, Query, Rejected, Rows, TimedOut, Unavailable, Unknown
 from integrations.connection_types import NoCredentials, Settings, connection_type
 from integrations.databases import check_consent, limited
 from integrations.egress import Deadline
-from integrations.forbidden_functions import forbidden
 from integrations.own_database import refuse_own_file
-from integrations.rows import gather
+from integrations.sqlite_child import MEMORY_BYTES
 
-STEPS = 1000  # of SQLite's machine between two looks at the clock
-MAX_VALUE_BYTES = 4 * 1024 * 1024
-_RECURSIVE = 33  # SQLITE_RECURSIVE, which Python's module does not name
-_READING = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, _RECURSIVE}
-_WRITING = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE, sqlite3.SQLITE_TRANSACTION}
-_LIMITS = {
-    sqlite3.SQLITE_LIMIT_LENGTH: MAX_VALUE_BYTES,
-    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 100_000,
-    sqlite3.SQLITE_LIMIT_ATTACHED: 0,
-    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
-    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 100,
-    sqlite3.SQLITE_LIMIT_EXPR_DEPTH: 200,
-}
+START_SECONDS = 20.0
+GRACE = 0.5  # seconds that a child has beyond the statement's own, before it is killed
+_BY_ITS_LIMITS = {signal.SIGABRT, signal.SIGSEGV, signal.SIGBUS}  # How a library dies that gets no memory.
+_LATE = "The statement took too long and was stopped; nothing was changed."
+_TOO_MUCH_MEMORY = f"The statement needs more than {MEMORY_BYTES // 2**20} MiB of memory; select less."
 
 
 class Config(Settings):
@@ -65,42 +58,43 @@ class Sqlite:
         return f"The file can be read; it has {row['tables']} tables."
 
     def query(self, query: Query, *, timeout: float) -> Rows:
-        """Raises Rejected, TimedOut or Unavailable (the file is locked)."""
+        """Raises Rejected, TimedOut, Unavailable (the file is locked), or Unknown when a writing child was lost."""
         check_consent(query, allow_write=self._config.allow_write)
         from integrations.statement import read_statement  # The parser takes long to load, and few processes need it.
 
         statement = read_statement(query.sql, "sqlite", query.parameters, write=query.write)
-        deadline = limited(query, statement_timeout_ms=self._config.statement_timeout_ms, timeout=timeout)
-        rows = min(query.max_rows, self._config.max_rows)
-        with self._session(deadline, write=statement.writes) as session:
-            if statement.writes:
-                session.execute("BEGIN IMMEDIATE")
-            cursor = session.execute(
-                statement.text(lambda _number, _value: "?"), [_value(each) for each in statement.values]
-            )
-            columns = [each[0] for each in cursor.description or ()]
-            found = gather(columns, cursor, max_rows=rows)
-            if not statement.writes:
-                return found
-            affected = max(0, cursor.rowcount)
-            session.execute("COMMIT")
-            return Rows(found.rows, found.truncated, affected)
+        request = {
+            "path": str(self._path()),
+            "write": statement.writes,
+            "sql": statement.text(lambda _number, _value: "?"),
+            "values": [_value(each) for each in statement.values],
+            "max_rows": min(query.max_rows, self._config.max_rows),
+        }
+        told = self._ask(request, timeout)
+        if "rows" not in told:
+            raise _failure(told)
+        return Rows(told["rows"], told["truncated"], told["affected"])
 
-    @contextmanager
-    def _session(self, deadline: Deadline, *, write: bool) -> Iterator[sqlite3.Connection]:
-        path = self._path()
-        address = f"file:{quote(str(path))}?mode={'rw' if write else 'ro'}"
+    def _ask(self, request: dict[str, Any], timeout: float) -> dict[str, Any]:
+        """What a child of its own says. The statement's time begins once the child is ready."""
+        with _child() as child:
+            try:
+                _until_ready(child)
+                deadline = limited(Query(""), statement_timeout_ms=self._config.statement_timeout_ms, timeout=timeout)
+                said = _exchange(child, request, deadline)
+            finally:
+                child.kill()
+        if said is None:
+            raise (
+                Unknown("The statement was killed; the change may have been made.")
+                if request["write"]
+                else TimedOut(_LATE)
+            )
         try:
-            with closing(
-                sqlite3.connect(address, uri=True, timeout=max(0.0, deadline.left()), isolation_level=None)
-            ) as session:
-                for limit, value in _LIMITS.items():
-                    session.setlimit(limit, value)
-                session.set_authorizer(_Authorizer(write=write))
-                session.set_progress_handler(lambda: deadline.left() <= 0, STEPS)
-                yield session
-        except (sqlite3.Error, OverflowError) as error:
-            raise _failure(error, late=deadline.left() <= 0) from None
+            told: dict[str, Any] = json.loads(said)
+        except ValueError:
+            raise _without_a_word(child.returncode or child.wait(), write=request["write"]) from None
+        return told
 
     def _path(self) -> Path:
         """The file, links followed. Raises Rejected for one outside the folder, in the same words as for a missing one."""
@@ -119,30 +113,69 @@ class Sqlite:
         return path
 
 
-class _Authorizer:
-    """Asked by SQLite for everything a statement would do. What is not named here is denied."""
+# -- inside ----------------------------------------------------------------------------------------------------------
 
-    def __init__(self, *, write: bool) -> None:
-        self._allowed = _READING | _WRITING if write else _READING
 
-    def __call__(self, action: int, first: str | None, second: str | None, *_where: Any) -> int:
-        if action == sqlite3.SQLITE_FUNCTION:
-            return sqlite3.SQLITE_DENY if forbidden(second or "", "sqlite") else sqlite3.SQLITE_OK
-        return sqlite3.SQLITE_OK if action in self._allowed else sqlite3.SQLITE_DENY
+def _child() -> subprocess.Popen[bytes]:
+    root = str(Path(__file__).resolve().parents[3])
+    path = os.pathsep.join([root, *(each for each in sys.path if each)])
+    return subprocess.Popen(
+        [sys.executable, "-m", "integrations.sqlite_child"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env={"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        bufsize=0,
+        start_new_session=True,  # Ctrl-C is for the server, which ends its steps in its own time.
+    )
+
+
+def _until_ready(child: subprocess.Popen[bytes]) -> None:
+    if child.stdout is None:
+        raise AssertionError("unreachable: the child's output is a pipe")
+    poll = select.poll()
+    poll.register(child.stdout, select.POLLIN)
+    if not poll.poll(START_SECONDS * 1000) or child.stdout.read(1) != b"\n":
+        raise Unavailable("The process that reads SQLite files could not be started. Try again.")
+
+
+def _exchange(child: subprocess.Popen[bytes], request: dict[str, Any], deadline: Deadline) -> bytes | None:
+    """The child's answer; None where it had to be killed because it was late."""
+    seconds = max(0.0, deadline.left())
+    try:
+        said, _ = child.communicate(json.dumps({**request, "seconds": seconds}).encode(), timeout=seconds + GRACE)
+    except subprocess.TimeoutExpired:
+        return None
+    return said
+
+
+def _without_a_word(code: int, *, write: bool) -> Exception:
+    if code == -signal.SIGXCPU and not write:
+        return TimedOut(_LATE)
+    if -code in _BY_ITS_LIMITS:
+        return Rejected(_TOO_MUCH_MEMORY)
+    if write:
+        return Unknown("The process that ran the statement was lost; the change may have been made.")
+    return Unavailable("The process that ran the statement was ended from outside. Try again.")
 
 
 def _value(value: Any) -> Any:
     return orjson.dumps(value).decode() if isinstance(value, (dict, list)) else value
 
 
-def _failure(error: Exception, *, late: bool) -> PortFailure:
-    code = getattr(error, "sqlite_errorname", "")
-    if late or code == "SQLITE_INTERRUPT":
-        return TimedOut("The statement took too long and was stopped; nothing was changed.")
+def _failure(told: dict[str, Any]) -> PortFailure:
+    code = told.get("code", "")
+    if "refused" in told:
+        return Rejected(told["refused"])
+    if "memory" in told:
+        return Rejected(_TOO_MUCH_MEMORY)
+    if told["late"] or code == "SQLITE_INTERRUPT":
+        return TimedOut(_LATE)
     if code in ("SQLITE_BUSY", "SQLITE_LOCKED"):
         return Unavailable("The file is locked by somebody who writes to it.")
     if code == "SQLITE_AUTH":
         return Rejected("The statement does something that is not allowed here.", code=code)
     if code == "SQLITE_READONLY":
         return Rejected("The statement tried to change data in a read-only file.", code=code)
-    return Rejected(f"SQLite refused: {str(error)[:300].rstrip('.')}.", code=code)
+    return Rejected(f"SQLite refused: {told['error'].rstrip('.')}.", code=code)
