@@ -174,7 +174,7 @@ def test_one_that_is_still_owed_keeps_its_turn(delivery) -> None:
 def test_a_workflow_is_switched_through_its_service(operator, workflow) -> None:
     listing = reverse("admin:workflows_workflow_changelist")
     sent = {"_selected_action": [str(workflow.pk)]}
-    operator.post(listing, {**sent, "action": "deactivate"})
+    operator.post(listing, {**sent, "action": "deactivate", "confirmed": "yes"})
     assert Workflow.unscoped.get(pk=workflow.pk).is_active is False
     operator.post(listing, {**sent, "action": "activate"})
     assert Workflow.unscoped.get(pk=workflow.pk).is_active is True
