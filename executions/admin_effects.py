@@ -44,17 +44,27 @@ class EffectFilter(NewestWith):
 class ExecutionStepAdmin(RecordAdmin):
     """Steps, and the ledger of what they did outside: what nobody knows is settled here, after a look at the other side."""
 
-    list_display = ("node_name", "node_type", "state", "outside", "run", "attempt", "started", "duration", "problem")
+    list_display = (
+        "node_name",
+        "node_type",
+        "shown_state",
+        "outside",
+        "run",
+        "attempt",
+        "started",
+        "duration",
+        "problem",
+    )
     list_filter = (StepFilter, EffectFilter)
     search_fields = ("node_id", "node_name", "error_message")
     search_keys = ("execution_id",)
     search_help_text = "Node, error or execution id"
     deferred = ("input_data", "output_data", "taken")
     fields: Any = (
-        "run", "node_name", "node_id", "node_type", "iteration", "state", "attempt", "started", "duration", "error_code",
+        "run", "node_name", "node_id", "node_type", "iteration", "shown_state", "attempt", "started", "duration", "error_code",
         "error_message", "port", "due_at", "effect", "receipt", "kept_from", "tokens", "cost_usd", "input", "output",
     )  # fmt: skip
-    readonly_fields = ("run", "state", "started", "duration", "input", "output")
+    readonly_fields = ("run", "shown_state", "started", "duration", "input", "output")
     actions = ("happened", "did_not_happen")
 
     @admin.display(description="execution")
@@ -62,7 +72,7 @@ class ExecutionStepAdmin(RecordAdmin):
         return execution_link(step)
 
     @admin.display(description="state")
-    def state(self, step: ExecutionStep) -> SafeString:
+    def shown_state(self, step: ExecutionStep) -> SafeString:
         return markup.state(step.status)
 
     @admin.display(description="effect")

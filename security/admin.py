@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -43,7 +43,7 @@ class AuditEventAdmin(RecordAdmin):
         "outcome",
         "severity",
         "kind",
-        "user_id",
+        "who",
         "address",
     )
     list_filter = (CreatedFilter, "severity", "outcome", "kind", ("organization", AutocompleteFilter))
@@ -53,6 +53,17 @@ class AuditEventAdmin(RecordAdmin):
     search_help_text = "Event type, resource, address, request, or an id"
     deferred = ("details",)
     actions = ("verify",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AuditEvent]:
+        person = User.objects.filter(pk=OuterRef("user_id")).values("email")
+        return super().get_queryset(request).annotate(email=Subquery(person))
+
+    @admin.display(description="who")
+    def who(self, event: Any) -> SafeString | str:
+        """By the address that the account has now; of one that is gone by its id."""
+        if event.user_id is None:
+            return markup.NOTHING
+        return markup.link_to("accounts", "user", event.user_id, event.email) if event.email else str(event.user_id)
 
     def has_verify_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)

@@ -38,6 +38,15 @@ def label(model) -> str:
     return model._meta.label_lower
 
 
+@pytest.mark.parametrize("model", REGISTERED, ids=label)
+def test_what_a_page_computes_has_a_name_of_its_own(model) -> None:
+    """Django shows a column before it asks a method of the same name."""
+    of = admin.site._registry[model]
+    columns = {each.name for each in model._meta.concrete_fields}
+    named = {each for each in (*of.list_display, *of.readonly_fields) if isinstance(each, str)}
+    assert {each for each in named & columns if hasattr(type(of), each)} == set()
+
+
 def test_every_model_of_ours_is_registered_and_searchable() -> None:
     assert len(ours()) > 10
     missing = {label(model) for model in ours() if not admin.site.is_registered(model)}

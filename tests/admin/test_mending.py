@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts import guesses, letters
 from accounts.credentials import LoginOutcome
 from accounts.models import Letter, LoginAttempt, Organization, User
+from audit import trail
 from audit.models import AuditEvent
 from auterity.kernel.models import first_id_of
 from executions.models import ExecutionStep
@@ -54,6 +55,18 @@ def incident(organization: Organization, root: User) -> SecurityIncident:
 
 
 # -- effects -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_list_of_steps_shows_how_each_stands(operator, doubtful) -> None:
+    body = operator.get(reverse(STEPS)).content.decode()
+    assert 'op-danger">failed</span>' in body
+    assert 'op-danger">unknown</span>' in body
+
+
+def test_the_trail_names_who_it_was(operator, incident, root) -> None:
+    trail.record("custom.door.opened", "open", organization_id=incident.organization_id, user_id=root.pk)
+    body = operator.get(reverse("admin:audit_auditevent_changelist"), {"q": str(root.pk)}).content.decode()
+    assert "root@example.com" in body
 
 
 @pytest.mark.parametrize(
