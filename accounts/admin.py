@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from accounts import admin_access, admin_invitations, admin_limits, admin_security, passwords, secret_words, services
+from accounts.asking import asks
 from accounts.models import Membership, Organization, RefreshToken, Session, User
 from accounts.operators import AutocompleteFilter, CreatedFilter, KeptAdmin, RecordAdmin
 
@@ -75,6 +76,7 @@ class UserAdmin(DjangoUserAdmin, KeptAdmin):
         self.message_user(request, "They may try again.", messages.SUCCESS)
 
     @admin.action(description="Revoke all sessions", permissions=["change"])
+    @asks("Every login of these people ends at once, on all their devices. They have to log in anew.")
     def revoke_sessions(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         ended = services.end_all_sessions(
             user_ids=queryset.values_list("pk", flat=True), reason="revoked by an operator"
@@ -130,6 +132,7 @@ class SessionAdmin(RecordAdmin):
         return request.user.has_perm("accounts.change_session")
 
     @admin.action(description="Revoke sessions", permissions=["revoke"])
+    @asks("These logins end at once, with their tokens and open sockets.")
     def revoke_sessions(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
         ended = services.end_sessions(
             session_ids=queryset.values_list("pk", flat=True), reason="revoked by an operator"

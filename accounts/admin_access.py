@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import keys
+from accounts.asking import asks
 from accounts.models import ApiKey, CustomRole
 from accounts.operators import AutocompleteFilter, CreatedFilter, RecordAdmin
 
@@ -55,6 +56,9 @@ class ApiKeyAdmin(RecordAdmin):
         return request.user.has_perm("accounts.change_apikey")
 
     @admin.action(description="Revoke", permissions=["manage"])
+    @asks(
+        "Programs that use these keys are refused at once. A revoked key never works again; its owner has to make another."
+    )
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         with transaction.atomic():
             chosen = ApiKey.unscoped.filter(pk__in=queryset.values("pk"))

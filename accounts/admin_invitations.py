@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -11,8 +12,9 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import invitations, letters, markup
+from accounts.asking import asks
 from accounts.models import Invitation, Letter, Proof, User
-from accounts.operators import AutocompleteFilter, CreatedFilter, RecordAdmin
+from accounts.operators import AutocompleteFilter, ChoiceFilter, CreatedFilter, RecordAdmin
 from auterity.kernel.access import ROLE_PERMISSIONS, Actor, Role
 from auterity.kernel.errors import DomainError
 
@@ -54,6 +56,7 @@ class InvitationAdmin(RecordAdmin):
         return request.user.has_perm("accounts.change_invitation")
 
     @admin.action(description="Revoke", permissions=["manage"])
+    @asks("The links that were mailed work no more. Whoever shall join after all has to be invited anew.")
     def revoke(self, request: HttpRequest, queryset: QuerySet[Invitation]) -> None:
         self._each(request, queryset, invitations.revoke, "revoked")
 
@@ -102,12 +105,28 @@ class ProofAdmin(RecordAdmin):
         return markup.moment(row.used_at)
 
 
+class SendingFilter(ChoiceFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("owed", "owed"), ("given_up", "given up, of the last 30 days")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "owed":
+            return queryset.filter(due_at__isnull=False)
+        if self.value() == "given_up":
+            lost = letters.given_up_since(timezone.now() - dt.timedelta(days=30))
+            return queryset.filter(pk__in=lost.values("pk"))
+        return queryset
+
+
 @admin.register(Letter)
 class LetterAdmin(RecordAdmin):
     """Mails of ours. What they say is made when they are sent."""
 
     list_display = ("recipient", "kind", "created", "due", "sent", "attempts", "problem")
-    list_filter = (CreatedFilter, "kind")
+    list_filter = (SendingFilter, CreatedFilter, "kind")
     search_fields = ("recipient", "problem")
     search_help_text = "Address, problem or id"
     fields: Any = ("recipient", "kind", "invitation", "created", "due", "sent", "attempts", "problem", "id")

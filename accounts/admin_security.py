@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
-from accounts import second_factors
+from accounts import markup, second_factors, secret_words
+from accounts.asking import asks
+from accounts.credentials import LoginOutcome
 from accounts.models import (
     BackupCode,
     GuessCount,
@@ -17,7 +22,7 @@ from accounts.models import (
     Totp,
     TrustedDevice,
 )
-from accounts.operators import AutocompleteFilter, CreatedFilter, ReadOnlyAdmin, RecordAdmin
+from accounts.operators import SEARCHED, AutocompleteFilter, CreatedFilter, NewestWith, ReadOnlyAdmin, RecordAdmin
 
 
 @admin.register(Totp)
@@ -32,6 +37,9 @@ class TotpAdmin(ReadOnlyAdmin):
         return request.user.has_perm("accounts.change_totp")
 
     @admin.action(description="Take away the person's second factors and end their logins", permissions=["reset"])
+    @asks(
+        "Be sure who asked for it: from then on a password is enough to log in as these people. They are told by mail."
+    )
     def reset(self, request: HttpRequest, queryset: QuerySet[Totp]) -> None:
         people = list(queryset.values_list("user_id", flat=True))
         ended = sum(second_factors.reset(user_id=each) for each in people)
@@ -65,22 +73,58 @@ class TrustedDeviceAdmin(ReadOnlyAdmin):
         return request.user.has_perm("accounts.delete_trusteddevice")
 
 
+class OutcomeFilter(NewestWith):
+    title = f"outcome, of the newest {SEARCHED:,}"
+    parameter_name = "came"
+    column = "outcome"
+    values = tuple(LoginOutcome.values)
+
+
 @admin.register(LoginAttempt)
 class LoginAttemptAdmin(RecordAdmin):
-    list_display = ("user", "outcome", "method", "dialect", "address", "risk_score", "created_at")
-    list_filter = (CreatedFilter, ("user", AutocompleteFilter))
+    list_display = ("created", "user", "came", "method", "dialect", "address", "risk_score")
+    list_filter = (CreatedFilter, OutcomeFilter, ("user", AutocompleteFilter))
     list_select_related = ("user",)
     search_fields = ("user__email", "address")
     search_help_text = "E-mail, address or id"
     deferred = ("risk",)
+    fields: Any = (
+        "created", "user", "organization", "came", "method", "dialect", "address", "network", "user_agent", "session_id",
+        "risk_score", "reasons", "id",
+    )  # fmt: skip
+    readonly_fields = ("created", "came", "reasons")
+    actions = ("unlock",)
+
+    @admin.display(description="at")
+    def created(self, attempt: LoginAttempt) -> str:
+        return markup.moment(attempt.created_at)
+
+    @admin.display(description="outcome")
+    def came(self, attempt: LoginAttempt) -> SafeString:
+        return markup.state(attempt.outcome)
+
+    @admin.display(description="risk")
+    def reasons(self, attempt: LoginAttempt) -> SafeString:
+        return markup.json_block(attempt.risk, "What was looked at", opened=True)
+
+    def has_unlock_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_user")
+
+    @admin.action(description="Let these people try again", permissions=["unlock"])
+    def unlock(self, request: HttpRequest, queryset: QuerySet[LoginAttempt]) -> None:
+        emails = set(queryset.filter(user__isnull=False).values_list("user__email", flat=True))
+        for email in emails:
+            secret_words.unlock(email)
+        self.message_user(request, f"{', '.join(sorted(emails)) or 'Nobody'} may try again.", messages.SUCCESS)
 
 
 @admin.register(GuessCount)
 class GuessCountAdmin(ReadOnlyAdmin):
+    """Whose it is cannot be seen: the key is a hash. People are unlocked on their own page, or from their login attempts."""
+
     list_display = ("key", "updated_at")
     search_fields = ("=key",)
     ordering = ("-updated_at",)
-    show_full_result_count = False
 
     def has_delete_permission(self, request: HttpRequest, obj: GuessCount | None = None) -> bool:
         """Whoever is locked out may try again once the row is gone."""
@@ -92,7 +136,6 @@ class SpentTokenAdmin(ReadOnlyAdmin):
     list_display = ("id", "expires_at")
     search_fields = ("=id",)
     ordering = ("-expires_at",)
-    show_full_result_count = False
 
 
 @admin.register(OrganizationPolicies)

@@ -8,7 +8,9 @@ from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
+from accounts import guesses
 from accounts.clients import Client, line
 from accounts.credentials import LoginOutcome
 from accounts.events import LoginRefused
@@ -93,6 +95,15 @@ def failed_since(user_id: UUID, since: datetime) -> int:
     """How many failed at one account since that moment."""
     wrong = (LoginOutcome.FAILED, LoginOutcome.LOCKED, LoginOutcome.BLOCKED)
     return of(user_id).filter(outcome__in=wrong, created_at__gte=since).count()
+
+
+def locked_out_since(since: datetime) -> list[str]:
+    """The addresses of people who were turned away since a moment for too many wrong passwords, and still would be."""
+    turned_away = LoginAttempt.objects.filter(
+        pk__gte=first_id_of(since), outcome=LoginOutcome.LOCKED, user__isnull=False
+    )
+    emails = turned_away.order_by("user__email").values_list("user__email", flat=True).distinct()[:1000]
+    return guesses.locked_among(guesses.PASSWORD, emails, now=timezone.now())
 
 
 def forget(*, before: datetime, limit: int = 1000) -> int:

@@ -153,6 +153,7 @@ class OrganizationPolicies(TenantOwned):
     class Meta:
         db_table = "organization_policies"
         default_manager_name = "unscoped"
+        verbose_name_plural = "organization policies"
 
     def __str__(self) -> str:
         return f"policies of {self.organization_id}"

@@ -18,6 +18,7 @@ from engine.ports import Mail
 
 CLAIM_SECONDS: Final = 120.0  # longer than a mail server may take
 MAX_ATTEMPTS: Final = 10
+POINTLESS: Final = "Not sent: its cause was gone."
 PAUSE: Final = dt.timedelta(minutes=1)  # between two mails of a kind that anybody can have sent to an address
 
 
@@ -93,7 +94,7 @@ def sent(letter: Letter) -> None:
 
 def pointless(letter: Letter) -> None:
     """Nothing is to be sent any more."""
-    Letter.objects.filter(pk=letter.pk).update(due_at=None, problem="Not sent: its cause was gone.")
+    Letter.objects.filter(pk=letter.pk).update(due_at=None, problem=POINTLESS)
 
 
 def not_sent(letter: Letter, problem: str, *, final: bool) -> None:
@@ -111,6 +112,12 @@ def forget(*, before: dt.datetime, limit: int) -> int:
     if chosen:
         Letter.objects.filter(pk__in=chosen).delete()
     return len(chosen)
+
+
+def given_up_since(moment: dt.datetime) -> QuerySet[Letter]:
+    """Letters owed since a moment that did not go out and are tried no more. One whose cause was gone is none."""
+    owed = Letter.objects.filter(pk__gte=first_id_of(moment), due_at=None, sent_at=None)
+    return owed.exclude(problem=POINTLESS)
 
 
 def try_now(rows: QuerySet[Letter]) -> int:

@@ -30,6 +30,22 @@ COLOURS = {
     "warning": "warning",
     "error": "danger",
     "critical": "danger",
+    "low": "info",
+    "medium": "warning",
+    "high": "danger",
+    "open": "danger",
+    "investigating": "warning",
+    "contained": "warning",
+    "resolved": "success",
+    "active": "danger",
+    "mitigated": "warning",
+    "success": "success",
+    "challenged": "info",
+    "blocked": "danger",
+    "locked": "danger",
+    "sent": "info",
+    "confirmed": "success",
+    "unknown": "danger",
 }  # fmt: skip
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django import forms
 from django.contrib import admin
+from django.core.paginator import Paginator
 from django.db.models import Field, Model, Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin.dropdown_filters import DropdownFilter, RelatedDropdownFilter
 from unfold.contrib.filters.admin.mixins import AutocompleteMixin
@@ -26,12 +28,26 @@ from unfold.views import ChangeList
 from auterity.kernel.models import first_id_of
 
 SEARCHED = 20_000  # newest rows a text search looks at
+COUNTED = 10_000  # rows of a list that is not a record
 
 _FILTER = "operators/filter.html"
 
 
+class BoundedPaginator(Paginator):
+    """Counts no further than `COUNTED`; what lies beyond is found by search and filters."""
+
+    @cached_property
+    def count(self) -> int:
+        rows = cast("QuerySet[Any]", self.object_list)
+        return rows.order_by()[:COUNTED].count()
+
+
 class KeptAdmin(ModelAdmin):
     """Rows that others refer to: switched off, never deleted."""
+
+    paginator: type = BoundedPaginator
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -82,7 +98,7 @@ class RecordAdmin(ReadOnlyAdmin):
     `deferred` are the columns a list does not read, `related` the rows a page reads along, `search_keys` the keys with an index.
     """
 
-    paginator = InfinitePaginator
+    paginator: type = InfinitePaginator
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
@@ -169,6 +185,23 @@ class ChoiceFilter(DropdownFilter):
     """A short list to choose from; subclasses set `title`, `parameter_name`, `lookups` and `queryset`."""
 
     template = _FILTER
+
+
+class NewestWith(ChoiceFilter):
+    """Rows whose `column` has a value, among the newest: no index knows them all."""
+
+    title = f"state, of the newest {SEARCHED:,}"
+    column: str
+    values: tuple[str, ...]
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterator[tuple[str, str]]:
+        yield from ((each, each) for each in self.values)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in self.values:
+            return queryset
+        newest = queryset.order_by("-pk").values("pk")[:SEARCHED]
+        return queryset.filter(**{self.column: self.value()}, pk__in=newest)
 
 
 class CreatedFilter(ChoiceFilter):

@@ -61,6 +61,7 @@ class LineBatch(TenantOwned, Identified):
     class Meta:
         db_table = "line_batches"
         default_manager_name = "unscoped"
+        verbose_name_plural = "line batches"
         constraints = [models.UniqueConstraint(fields=["organization", "number"], name="line_batches_order")]
 
     def __str__(self) -> str:

@@ -8,6 +8,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
+from accounts.asking import Question
 from api.middleware import GetResponse
 from api.tokens import claims_of
 from security import observing, operators
@@ -27,7 +28,7 @@ class WatchMiddleware:
         began = timezone.now()
         response = self._get_response(request)
         if request.path_info.startswith(_SITE):
-            if request.method == "POST":
+            if request.method == "POST" and not isinstance(response, Question):
                 _note_operator(request, response, began)
             return response
         if response.status_code == 403:

@@ -77,7 +77,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "failed": markup.table(("Execution", "Workflow", "Organization", "Status", "Ended", "Error"), rows)
         if rows
         else "",
-        "failed_within": markup.span(FAILED_WITHIN.total_seconds()),
+        "failed_within": f"{FAILED_WITHIN.days} days",
     }
 
 

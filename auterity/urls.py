@@ -7,6 +7,7 @@ from django.views.generic import RedirectView
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("admin", RedirectView.as_view(url="/admin/")),
+    path("", RedirectView.as_view(url="/docs")),
     path("", include("api.auterity.urls")),
     path("", include("api.business.urls")),
     path("", include("api.orchestrator.urls")),

@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.asking import asks
 from accounts.operators import AutocompleteFilter, CreatedFilter, RecordAdmin
 from devices import installations, services
 from devices.models import Device, DeviceChallenge, Installation
@@ -29,6 +30,7 @@ class DeviceAdmin(RecordAdmin):
         return request.user.has_perm("devices.change_device")
 
     @admin.action(description="Suspend", permissions=["suspend"])
+    @asks("The logins of these devices end at once, and their keys open nothing until you let them sign in again.")
     def suspend(self, request: HttpRequest, queryset: QuerySet[Device]) -> None:
         count = services.suspend(device_ids=list(queryset.values_list("pk", flat=True)))
         self.message_user(request, f"{count} devices suspended.", messages.SUCCESS)
@@ -54,6 +56,7 @@ class InstallationAdmin(RecordAdmin):
         return request.user.has_perm("devices.change_installation")
 
     @admin.action(description="Switch off", permissions=["switch"])
+    @asks("All logins of these installations end at once, and nobody logs in through them until they are switched on.")
     def switch_off(self, request: HttpRequest, queryset: QuerySet[Installation]) -> None:
         ended = installations.switch_off(client_ids=list(queryset.values_list("pk", flat=True)))
         self.message_user(request, f"Switched off; {ended} logins ended.", messages.SUCCESS)

@@ -16,15 +16,15 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts import markup
-from accounts.models import User
+from accounts.asking import ask, asks, is_confirmed
 from accounts.operators import AutocompleteFilter, ChoiceFilter, CreatedFilter, RecordAdmin
-from auterity.kernel.access import Actor
 from auterity.kernel.errors import DomainError
 from executions import control, services
+from executions.admin_actor import operator_in
+from executions.admin_effects import ExecutionStepAdmin
 from executions.admin_limits import RunLimitsAdmin, WorkflowBrakeAdmin
 from executions.admin_records import (
     ExecutionLogAdmin,
-    ExecutionStepAdmin,
     ScheduleFireAdmin,
     WebhookReceiptAdmin,
     WorkerAdmin,
@@ -54,6 +54,9 @@ from workflows.errors import DefinitionRefused
 from workflows.models import Workflow
 
 FAILURES_SEARCHED = 2_000
+
+CANCELLING = "The run ends where it is and goes on no more. What its steps have done stays done."
+REPEATING = "A new run begins from the start, with the same inputs. What its steps do outside is done once more."
 
 Act = Callable[[HttpRequest, Execution], Execution]
 
@@ -165,23 +168,23 @@ class ExecutionAdmin(RecordAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         buttons = [
-            ("cancel", self._cancel, "The execution is cancelled."),
-            ("pause", self._pause, "The execution begins no further step until it is resumed."),
-            ("resume", self._resume, "The execution goes on."),
-            ("run_again", self._run_again, "This is the new execution; it repeats the one you came from."),
+            ("cancel", self._cancel, "The execution is cancelled.", CANCELLING),
+            ("pause", self._pause, "The execution begins no further step until it is resumed.", ""),
+            ("resume", self._resume, "The execution goes on.", ""),
+            ("run_again", self._run_again, "This is the new execution; it repeats the one you came from.", REPEATING),
         ]
         own = [
             path(
                 f"<uuid:execution_id>/{name}/",
-                self.admin_site.admin_view(self._button(act, done)),
+                self.admin_site.admin_view(self._button(name, act, done, warning)),
                 name=f"executions_execution_{name}",
             )
-            for name, act, done in buttons
+            for name, act, done, warning in buttons
         ]
         return own + super().get_urls()
 
-    def _button(self, act: Act, done: str) -> Callable[..., HttpResponse]:
-        """A view that acts on POST only, and says a refusal in its own words."""
+    def _button(self, name: str, act: Act, done: str, warning: str) -> Callable[..., HttpResponse]:
+        """A view that acts on POST only, asks first where there is a warning, and says a refusal in its own words."""
 
         def view(request: HttpRequest, execution_id: UUID) -> HttpResponse:
             if request.method != "POST":
@@ -191,6 +194,10 @@ class ExecutionAdmin(RecordAdmin):
             execution = self.get_object(request, str(execution_id))
             if execution is None:
                 return self._get_obj_does_not_exist_redirect(request, self.opts, str(execution_id))
+            page = reverse("admin:executions_execution_change", args=[execution.pk])
+            if warning and not is_confirmed(request):
+                title = name.replace("_", " ").capitalize()
+                return ask(self, request, title=title, warning=warning, rows=[execution], count=1, back=page)
             try:
                 execution = act(request, execution)
                 self.message_user(request, done, messages.SUCCESS)
@@ -221,10 +228,12 @@ class ExecutionAdmin(RecordAdmin):
         return again
 
     @admin.action(description="Cancel", permissions=["operate"])
+    @asks(CANCELLING)
     def cancel_selected(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
         self._each(request, queryset, self._cancel, "cancelled")
 
     @admin.action(description="Run again", permissions=["operate"])
+    @asks(REPEATING)
     def run_selected_again(self, request: HttpRequest, queryset: QuerySet[Execution]) -> None:
         self._each(request, queryset, self._run_again, "run again")
 
@@ -238,12 +247,6 @@ class ExecutionAdmin(RecordAdmin):
                 self.message_user(request, f"{execution.id}: {error.message}", messages.ERROR)
         if count:
             self.message_user(request, f"{count} executions {done}.", messages.SUCCESS)
-
-
-def operator_in(request: HttpRequest, organization_id: UUID) -> Actor:
-    """Who is signed in to the operators' site, acting inside one organization."""
-    assert isinstance(request.user, User)  # noqa: S101  States a fact to the type checker: admin_view let nobody else in.
-    return services.operator(user=request.user, organization_id=organization_id)
 
 
 admin.site.register(ExecutionStep, ExecutionStepAdmin)
@@ -309,6 +312,7 @@ class WorkflowWithRunsAdmin(WorkflowAdmin):
         self._switch(request, queryset, active=True)
 
     @admin.action(description="Deactivate", permissions=["switch"])
+    @asks("Nothing starts these workflows any more: no person, no schedule, no webhook. Runs under way go on.")
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Workflow]) -> None:
         self._switch(request, queryset, active=False)
 

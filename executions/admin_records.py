@@ -1,56 +1,27 @@
-"""The operators' view of what executions left behind: steps, log lines, and what a workflow's runs add up to. Only read."""
+"""The operators' view of what executions left behind: log lines, and what a workflow's runs add up to. Only read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from accounts import markup
-from accounts.operators import SEARCHED, AutocompleteFilter, ChoiceFilter, CreatedFilter, ReadOnlyAdmin, RecordAdmin
+from accounts.operators import SEARCHED, AutocompleteFilter, CreatedFilter, NewestWith, ReadOnlyAdmin, RecordAdmin
 from executions.models import (
     ExecutionLog,
     ExecutionStep,
     ScheduleFire,
-    StepStatus,
     WebhookReceipt,
     Worker,
     WorkflowFigures,
 )
 from executions.presence import LATELY
 
-WHOLE = 500_000  # characters of one value that a step's own page shows
 
-
-class _NewestWith(ChoiceFilter):
-    """Rows whose `column` has a value, among the newest: no index knows them all."""
-
-    title = f"state, of the newest {SEARCHED:,}"
-    column: str
-    values: tuple[str, ...]
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterator[tuple[str, str]]:
-        yield from ((each, each) for each in self.values)
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() not in self.values:
-            return queryset
-        newest = queryset.order_by("-pk").values("pk")[:SEARCHED]
-        return queryset.filter(**{self.column: self.value()}, pk__in=newest)
-
-
-class StepFilter(_NewestWith):
-    parameter_name = "state"
-    column = "status"
-    values = tuple(StepStatus.values)
-
-
-class LevelFilter(_NewestWith):
+class LevelFilter(NewestWith):
     title = f"level, of the newest {SEARCHED:,}"
     parameter_name = "grade"
     column = "level"
@@ -59,48 +30,6 @@ class LevelFilter(_NewestWith):
 
 def execution_link(row: ExecutionStep | ExecutionLog) -> SafeString:
     return markup.link_to("executions", "execution", row.execution_id, markup.short_id(row.execution_id))
-
-
-class ExecutionStepAdmin(RecordAdmin):
-    list_display = ("node_name", "node_type", "state", "run", "attempt", "started", "duration", "problem")
-    list_filter = (StepFilter,)
-    search_fields = ("node_id", "node_name", "error_message")
-    search_keys = ("execution_id",)
-    search_help_text = "Node, error or execution id"
-    deferred = ("input_data", "output_data", "taken")
-    fields: Any = (
-        "run", "node_name", "node_id", "node_type", "iteration", "state", "attempt", "started", "duration", "error_code",
-        "error_message", "port", "due_at", "effect", "receipt", "kept_from", "tokens", "cost_usd", "input", "output",
-    )  # fmt: skip
-    readonly_fields = ("run", "state", "started", "duration", "input", "output")
-
-    @admin.display(description="execution")
-    def run(self, step: ExecutionStep) -> SafeString:
-        return execution_link(step)
-
-    @admin.display(description="state")
-    def state(self, step: ExecutionStep) -> SafeString:
-        return markup.state(step.status)
-
-    @admin.display(description="started")
-    def started(self, step: ExecutionStep) -> str:
-        return markup.moment(step.started_at)
-
-    @admin.display(description="duration")
-    def duration(self, step: ExecutionStep) -> str:
-        return markup.span((step.completed_at - step.started_at).total_seconds() if step.completed_at else None)
-
-    @admin.display(description="error")
-    def problem(self, step: ExecutionStep) -> SafeString:
-        return markup.excerpt(step.error_message)
-
-    @admin.display(description="input")
-    def input(self, step: ExecutionStep) -> SafeString:
-        return markup.json_block(step.input_data, "Input", limit=WHOLE)
-
-    @admin.display(description="output")
-    def output(self, step: ExecutionStep) -> SafeString:
-        return markup.json_block(step.output_data, "Output", limit=WHOLE)
 
 
 class ExecutionLogAdmin(RecordAdmin):
@@ -205,7 +134,6 @@ class WorkflowFiguresAdmin(ReadOnlyAdmin):
     list_select_related = ("workflow",)
     search_fields = ("workflow__name",)
     ordering = ("-failed",)
-    show_full_result_count = False
 
     @admin.display(description="average duration")
     def average(self, figures: WorkflowFigures) -> str:
@@ -219,7 +147,6 @@ class WorkerAdmin(ReadOnlyAdmin):
     list_display = ("owner", "state", "started", "looked", "claimed", "version")
     search_fields = ("owner",)
     ordering = ("-looked_at",)
-    show_full_result_count = False
     fields: Any = ("owner", "state", "started", "looked", "claimed", "version")
     readonly_fields = ("state", "started", "looked", "claimed")
 

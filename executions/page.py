@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 from accounts import markup
 from executions import selectors
 from executions.explain import explanation_of
-from executions.models import LIVE, Execution, ExecutionLog, ExecutionStep
+from executions.models import LIVE, EffectState, Execution, ExecutionLog, ExecutionStep
 from executions.selectors import StepView
 
 STEPS = 300
@@ -168,6 +168,10 @@ def _facts(execution: Execution, steps: list[StepView], now: dt.datetime) -> lis
         ),
         ("AI calls", markup.listing("ai", "aiusage", "Usage of this execution", execution_id=execution.id)),
     ]
+    doubts = ExecutionStep.objects.filter(execution=execution, effect=EffectState.UNKNOWN).count()
+    if doubts:
+        settle = markup.listing("executions", "executionstep", f"settle {doubts}", effect="unknown", q=execution.id)
+        facts.append(("Effects in doubt", settle))
     if execution.webhook_url:
         facts.append(("Result goes to", markup.excerpt(execution.webhook_url, 60)))
     return facts

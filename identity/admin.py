@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from accounts.asking import asks
 from accounts.operators import AutocompleteFilter, CreatedFilter, KeptAdmin, RecordAdmin
 from identity.models import Ceremony, ExternalIdentity, OAuthGrant, OAuthState, Passkey, SsoProvider
 
@@ -28,6 +29,9 @@ class PasskeyAdmin(RecordAdmin):
         return request.user.has_perm("identity.change_passkey")
 
     @admin.action(description="Suspend", permissions=["suspend"])
+    @asks(
+        "Nobody signs in with these passkeys until you allow them again. Who has no other way to sign in is locked out."
+    )
     def suspend(self, request: HttpRequest, queryset: QuerySet[Passkey]) -> None:
         count = queryset.filter(suspended_at=None).update(suspended_at=timezone.now())
         self.message_user(request, f"{count} passkeys suspended.", messages.SUCCESS)

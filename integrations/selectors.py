@@ -12,7 +12,16 @@ from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.models import first_id_of
 from engine.ports import EmailPort, SmsPort
 from integrations.errors import ConnectionNotFound, MessageTemplateNotFound
-from integrations.models import Connection, DeliveryStatus, MessageTemplate, WebhookDelivery
+from integrations.models import (
+    Connection,
+    DeliveryStatus,
+    DmsSync,
+    MessageStatus,
+    MessageTemplate,
+    OutgoingMessage,
+    SyncStatus,
+    WebhookDelivery,
+)
 from integrations.registry import PROVIDERS
 from integrations.sms import sms_by_url
 
@@ -54,6 +63,20 @@ def given_up_since(moment: dt.datetime) -> QuerySet[WebhookDelivery]:
     found: QuerySet[WebhookDelivery] = WebhookDelivery.unscoped.filter(
         id__gte=young, status=DeliveryStatus.FAILED, updated_at__gte=moment
     )
+    return found
+
+
+def messages_failed_since(moment: dt.datetime) -> QuerySet[OutgoingMessage]:
+    """Mails and text messages of every organization, taken since a moment, that failed."""
+    found: QuerySet[OutgoingMessage] = OutgoingMessage.unscoped.filter(
+        id__gte=first_id_of(moment), status=MessageStatus.FAILED
+    )
+    return found
+
+
+def syncs_failed_since(moment: dt.datetime) -> QuerySet[DmsSync]:
+    """Readings of a DMS, of every organization, begun since a moment, that failed."""
+    found: QuerySet[DmsSync] = DmsSync.unscoped.filter(id__gte=first_id_of(moment), status=SyncStatus.FAILED)
     return found
 
 

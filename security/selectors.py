@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from audit.trail import record
 from auterity.kernel.access import Actor, Permission, require
-from security.models import ENDED, DetectorRun, SecurityIncident, Threat
+from auterity.kernel.models import first_id_of
+from security.models import ENDED, DetectorRun, IncidentStatus, SecurityIncident, Threat
 
 
 def incidents(*, actor: Actor, status: str = "", severity: str = "", search: str = "") -> QuerySet[SecurityIncident]:
@@ -28,6 +31,14 @@ def incidents(*, actor: Actor, status: str = "", severity: str = "", search: str
         rows = rows.filter(within | Q(number=int(number)) if number.isdigit() and len(number) < 9 else within)
     record("security.incidents.read", "list", organization_id=actor.organization_id, actor=actor)
     return rows
+
+
+def untouched_incidents(since: dt.datetime) -> QuerySet[SecurityIncident]:
+    """Incidents of every organization, for operators, that were opened since a moment and that nobody has taken up."""
+    found: QuerySet[SecurityIncident] = SecurityIncident.unscoped.filter(
+        id__gte=first_id_of(since), status=IncidentStatus.OPEN
+    )
+    return found.order_by("-id")
 
 
 def threats(*, actor: Actor, type: str = "", status: str = "", min_score: int = 0) -> QuerySet[Threat]:

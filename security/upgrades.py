@@ -52,7 +52,7 @@ class Way:
 
 WAYS: Final = {
     Requirement.VERIFIED_EMAIL: Way(
-        "A confirmed e-mail address.", "Follow the link that was mailed to you.", "/api/auth/send-verification"
+        "A confirmed e-mail address.", "Follow the link that was mailed to you.", "/api/auth/verify-email/send"
     ),
     Requirement.TOTP: Way("An authenticator app.", "Set one up and confirm it with a code.", "/api/v1/2fa/setup"),
     Requirement.PASSKEY: Way("A passkey.", "Register one in your browser.", "/api/v1/webauthn/register/begin"),

@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
+from accounts.asking import asks
 from accounts.operators import AutocompleteFilter, ReadOnlyAdmin
 from vault import services
 from vault.models import DataKey
@@ -26,6 +27,7 @@ class DataKeyAdmin(ReadOnlyAdmin):
         return bool(getattr(request.user, "is_superuser", False))
 
     @admin.action(description="Begin a new key for these organizations", permissions=["rotate"])
+    @asks("All that is sealed for these organizations is sealed anew under a new key. Nothing has to stop meanwhile.")
     def rotate(self, request: HttpRequest, rows: QuerySet[DataKey]) -> None:
         organizations = set(rows.values_list("organization_id", flat=True))
         moved = sum(services.rotate(organization_id=each).moved for each in organizations)

@@ -50,7 +50,6 @@ class WorkflowAdmin(ReadOnlyAdmin):
     list_select_related = ("organization",)
     search_fields = ("name", "=id")
     search_help_text = "Name or id"
-    show_full_result_count = False
     ordering = ("-id",)
     fields: Any = (
         "name", "description", "category", "organization_link", "is_active", "newest_version", "published_version", "versions",

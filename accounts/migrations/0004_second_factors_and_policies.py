@@ -96,6 +96,7 @@ class Migration(migrations.Migration):
                 ('updated_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
+                'verbose_name_plural': 'organization policies',
                 'db_table': 'organization_policies',
                 'default_manager_name': 'unscoped',
             },

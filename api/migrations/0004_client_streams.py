@@ -48,6 +48,7 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organization')),
             ],
             options={
+                'verbose_name_plural': 'line batches',
                 'db_table': 'line_batches',
                 'default_manager_name': 'unscoped',
             },

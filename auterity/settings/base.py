@@ -11,6 +11,7 @@ from corsheaders.defaults import default_headers
 
 from auterity import env
 from auterity.settings.native import native_apps
+from auterity.settings.operators import operators_site
 
 ENV = env.read()
 ROOT = env.ROOT
@@ -166,6 +167,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+FORMAT_MODULE_PATH = "auterity.formats"
 
 STATIC_URL = "/static/"
 STATIC_ROOT = ENV.data_dir / "static"
@@ -386,15 +388,5 @@ LOGGING = {
     "loggers": {"audit.anchors": {"level": "INFO"}},
 }
 
-# The operators' site. Figures and lists are in `auterity.admin` and each app's `admin`.
-UNFOLD: dict[str, Any] = {
-    "SITE_TITLE": "Auterity",
-    "SITE_HEADER": "Auterity",
-    "SITE_SUBHEADER": "Operations",
-    "SITE_SYMBOL": "account_tree",
-    "SITE_URL": "/",
-    "SHOW_VIEW_ON_SITE": False,
-    "DASHBOARD_CALLBACK": "auterity.admin.dashboard",
-    "STYLES": [lambda _request: f"{STATIC_URL}auterity/operators.css"],
-    "SIDEBAR": {"show_search": True},
-}
+LOGIN_REDIRECT_URL = "admin:index"  # where a login to the operators' site leads that came from nowhere
+UNFOLD = operators_site(static_url=STATIC_URL)

@@ -81,7 +81,13 @@ def test_the_action_revokes_sessions(operator, founder, log_in, model: str) -> N
     pair = log_in()
     chosen = pair.actor.user_id if model == "user" else pair.actor.session_id
     listing = reverse(f"admin:accounts_{model}_changelist")
-    answer = operator.post(listing, {"action": "revoke_sessions", "_selected_action": [str(chosen)]}, follow=True)
+    sent = {"action": "revoke_sessions", "_selected_action": [str(chosen)]}
+    asked = operator.post(listing, sent)
+    assert asked.context["sent"] == [
+        ("action", "revoke_sessions"), ("select_across", "0"), ("_selected_action", str(chosen)), ("confirmed", "yes"),
+    ]  # fmt: skip
+    assert not is_dead(pair)
+    answer = operator.post(listing, dict(asked.context["sent"]), follow=True)
     assert [str(message) for message in answer.context["messages"]] == ["1 sessions ended."]
     assert is_dead(pair)
     assert Session.objects.get().revoke_reason == "revoked by an operator"
@@ -149,7 +155,9 @@ def test_an_operator_revokes_invitations_and_sends_them_again(operator, admin) -
         ("revoke", "revoked"),
         ("send_again", "accepted or rev"),
     ):
-        answer = operator.post(listing, {"action": action, "_selected_action": [str(made.pk)]}, follow=True)
+        answer = operator.post(
+            listing, {"action": action, "_selected_action": [str(made.pk)], "confirmed": "yes"}, follow=True
+        )
         assert said in answer.content.decode(), action
     row = Invitation.unscoped.get()
     assert (row.serial, row.revoked_at is None) == (2, False)

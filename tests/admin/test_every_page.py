@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.operators import RecordAdmin
+from accounts.operators import COUNTED, BoundedPaginator, RecordAdmin
 
 
 def ours() -> list:
@@ -26,6 +26,7 @@ def ours() -> list:
 WITHIN_ANOTHER = {"artefacts.artefactchunk", "templates_app.templateparameter"}
 #: A handful of rows a template, read on their list.
 REGISTERED = [model for model in admin.site._registry if model in ours()]
+KEPT = [model for model, of in admin.site._registry.items() if issubclass(of.paginator, BoundedPaginator)]
 RECORDS = [model for model, of in admin.site._registry.items() if isinstance(of, RecordAdmin)]
 
 
@@ -35,6 +36,15 @@ def page(model, name: str, *args) -> str:
 
 def label(model) -> str:
     return model._meta.label_lower
+
+
+@pytest.mark.parametrize("model", REGISTERED, ids=label)
+def test_what_a_page_computes_has_a_name_of_its_own(model) -> None:
+    """Django shows a column before it asks a method of the same name."""
+    of = admin.site._registry[model]
+    columns = {each.name for each in model._meta.concrete_fields}
+    named = {each for each in (*of.list_display, *of.readonly_fields) if isinstance(each, str)}
+    assert {each for each in named & columns if hasattr(type(of), each)} == set()
 
 
 def test_every_model_of_ours_is_registered_and_searchable() -> None:
@@ -75,6 +85,16 @@ def test_a_long_list_is_never_counted(operator, row_of, model) -> None:
         ) as captured:
             assert operator.get(page(model, "changelist"), query).status_code == 200
         assert [each["sql"] for each in captured if "COUNT(" in each["sql"].upper()] == []
+
+
+@pytest.mark.parametrize("model", KEPT, ids=label)
+def test_a_list_of_what_is_kept_is_counted_up_to_a_bound(operator, row_of, model) -> None:
+    row_of(model)
+    for query in ({}, {"q": "x"}):
+        with CaptureQueriesContext(connection) as captured:
+            assert operator.get(page(model, "changelist"), query).status_code == 200
+        counts = [each["sql"] for each in captured if "COUNT(" in each["sql"].upper()]
+        assert [each for each in counts if f"LIMIT {COUNTED}" not in each] == []
 
 
 @pytest.mark.parametrize("model", RECORDS, ids=label)

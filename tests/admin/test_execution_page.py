@@ -16,6 +16,7 @@ from accounts.models import User
 from executions.models import Execution, ExecutionLog, ExecutionStep
 from workflows import services as workflows
 
+SURE = {"confirmed": "yes"}
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
 
 
@@ -42,16 +43,24 @@ def viewer(db: None) -> Client:
 
 
 def test_cancel_ends_it_in_the_operators_name(operator, execution) -> None:
-    answer = operator.post(button("cancel", execution), follow=True)
+    answer = operator.post(button("cancel", execution), SURE, follow=True)
     assert said(answer) == ["The execution is cancelled."]
     execution.refresh_from_db()
     assert (execution.status, execution.error_message) == ("cancelled", "Cancelled by root@example.com.")
     assert LogEntry.objects.get().change_message == "Cancelled."
 
 
+@pytest.mark.parametrize(("name", "warning"), [("cancel", "goes on no more"), ("run_again", "is done once more")])
+def test_what_cannot_be_taken_back_is_asked_first(operator, execution, name: str, warning: str) -> None:
+    asked = operator.post(button(name, execution))
+    assert warning in asked.content.decode()
+    assert f'href="{page(execution)}"' in asked.content.decode()
+    assert (Execution.unscoped.get().status, LogEntry.objects.count()) == ("pending", 0)
+
+
 def test_a_refusal_is_shown_in_its_own_words(operator, execution) -> None:
-    operator.post(button("cancel", execution), follow=True)
-    answer = operator.post(button("cancel", execution), follow=True)
+    operator.post(button("cancel", execution), SURE, follow=True)
+    answer = operator.post(button("cancel", execution), SURE, follow=True)
     assert said(answer) == ["This execution has already ended: cancelled."]
     assert LogEntry.objects.count() == 1
 
@@ -74,7 +83,7 @@ def test_it_is_paused_and_resumed(operator, execution) -> None:
 
 
 def test_run_again_starts_a_new_one_and_leads_to_it(operator, execution) -> None:
-    answer = operator.post(button("run_again", execution))
+    answer = operator.post(button("run_again", execution), SURE)
     again = Execution.unscoped.exclude(pk=execution.pk).get()
     assert (again.rerun_of, again.input_data, again.status) == (execution.pk, {"lead": "Ann"}, "pending")
     assert answer.url == page(again)
@@ -83,7 +92,7 @@ def test_run_again_starts_a_new_one_and_leads_to_it(operator, execution) -> None
 
 def test_run_again_says_why_it_cannot(operator, acting, execution, workflow) -> None:
     workflows.set_active(actor=acting, workflow_id=workflow.id, active=False)
-    answer = operator.post(button("run_again", execution), follow=True)
+    answer = operator.post(button("run_again", execution), SURE, follow=True)
     assert said(answer) == ["The workflow is not active. Activate it first."]
     assert Execution.unscoped.count() == 1
 
@@ -125,7 +134,7 @@ def test_an_unknown_one_leads_back(operator, execution) -> None:
 def test_the_list_acts_on_several_and_tells_what_was_refused(operator, in_state) -> None:
     live, ended = in_state("running"), in_state("failed")
     listing = reverse("admin:executions_execution_changelist")
-    sent = {"action": "cancel_selected", "_selected_action": [str(live.pk), str(ended.pk)]}
+    sent = {"action": "cancel_selected", "_selected_action": [str(live.pk), str(ended.pk)], **SURE}
     answer = operator.post(listing, sent, follow=True)
     assert said(answer) == [f"{ended.pk}: This execution has already ended: failed.", "1 executions cancelled."]
 

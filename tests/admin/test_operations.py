@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
 from accounts.operators import first_id_of
 from auterity.kernel.models import uuid7
+from auterity.navigation import GROUPS
 from executions.models import Execution
 from integrations import services as integrations
 from integrations.models import WebhookDelivery
@@ -73,6 +77,20 @@ def test_the_first_page_shows_what_is_so_now(operator, in_state, delivery) -> No
     body = shown.content.decode()
     assert "The CRM is away." in body
     assert body.index(str(timed_out.pk)) < body.index(str(recent.pk))
+
+
+def test_the_sidebar_leads_to_what_the_operator_may_see(operator, db) -> None:
+    shown = operator.get(reverse("admin:index")).context["sidebar_navigation"]
+    assert [each["title"] for each in shown] == list(GROUPS)
+    for group in shown:
+        for item in group["items"]:
+            assert operator.get(item["link"]).status_code == 200
+    viewer = User.objects.create_user("view@example.com", "pw", first_name="V", last_name="W", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_execution"))
+    client = Client()
+    client.force_login(viewer)
+    (group,) = client.get(reverse("admin:index")).context["sidebar_navigation"]
+    assert [each["title"] for each in group["items"]] == ["Executions"]
 
 
 def test_with_nothing_wrong_it_says_so(operator) -> None:
@@ -174,7 +192,7 @@ def test_one_that_is_still_owed_keeps_its_turn(delivery) -> None:
 def test_a_workflow_is_switched_through_its_service(operator, workflow) -> None:
     listing = reverse("admin:workflows_workflow_changelist")
     sent = {"_selected_action": [str(workflow.pk)]}
-    operator.post(listing, {**sent, "action": "deactivate"})
+    operator.post(listing, {**sent, "action": "deactivate", "confirmed": "yes"})
     assert Workflow.unscoped.get(pk=workflow.pk).is_active is False
     operator.post(listing, {**sent, "action": "activate"})
     assert Workflow.unscoped.get(pk=workflow.pk).is_active is True

@@ -41,6 +41,16 @@ def test_the_page_asks_for_a_code_too(root: User) -> None:
     assert 'form="login-form"' in page
 
 
+def test_a_login_that_came_from_nowhere_leads_to_the_first_page(root: User) -> None:
+    answer = Client().post(PAGE, {"username": "root@example.com", "password": "pw"})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/admin/")
+
+
+def test_the_product_s_own_address_leads_to_its_documents(db: None) -> None:
+    answer = Client().get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
+
+
 def test_an_operator_without_a_second_factor_needs_none(root: User) -> None:
     assert entered(Client())
     assert LoginAttempt.objects.get().outcome == "success"

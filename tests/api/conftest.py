@@ -13,6 +13,7 @@ from auterity.kernel.access import Role
 from integrations.builtin_templates import BUILTIN
 from integrations.models import MessageTemplate
 from tests.api.graphs import chain
+from tests.api.limiting import Clock, full_buckets
 from tests.api.people import Api, Person, colleague, founder
 from tests.api.serving import Server
 
@@ -35,6 +36,15 @@ def ann(db: None) -> Person:
 def otto(db: None) -> Person:
     """The admin of another organization."""
     return founder("otto@other.example", "Other Motors")
+
+
+@pytest.fixture
+def clock(settings: Any) -> Iterator[Clock]:
+    """Rate limits that are on, behind one proxy, with every bucket full; time passes when it is told to."""
+    settings.TRUSTED_PROXIES = 1
+    settings.RATE_LIMITS = True
+    with full_buckets(settings.REDIS_URL) as clock:
+        yield clock
 
 
 @pytest.fixture

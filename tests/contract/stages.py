@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.contract.caller import Absent, Caller, Unplayable
-from tests.contract.logins import Logins
+from tests.contract.native_logins import NativeLogins
 
 SECRET = "whk_of-the-stage"
 SAMPLES: Mapping[str, Any] = {"string": "John Doe", "number": 35000, "boolean": True, "email": "john@example.com"}
 
 
-class Stage(Logins):
+class Stage(NativeLogins):
     # -- people --
 
     def a_login(self) -> dict[str, Any]:

@@ -142,8 +142,10 @@ def test_an_operators_action_is_recorded(
 ) -> None:
     operator.force_login(User.objects.get(email="op@example.com"))
     chosen = {"action": "revoke_sessions", "_selected_action": [str(ann.actor.session_id)]}
+    assert b"end at once" in operator.post("/admin/accounts/session/", chosen).content
+    assert [each for each in acts() if each[0] == "operator.acted"] == []  # It was asked, and nothing done yet.
     with django_capture_on_commit_callbacks(execute=True):
-        operator.post("/admin/accounts/session/", chosen)
+        operator.post("/admin/accounts/session/", {**chosen, "confirmed": "yes"})
     assert ("operator.acted", "revoke_sessions", "success") in acts()
     ended = AuditEvent.objects.of(ann.actor).get(event_type="auth.session.ended")
     assert (ended.session_id, ended.details["reason"]) == (ann.actor.session_id, "revoked by an operator")
