@@ -20,6 +20,13 @@ from accounts.operators import AutocompleteFilter, CreatedFilter, KeptAdmin, Rec
 __all__ = ["admin_access", "admin_invitations", "admin_limits", "admin_security"]  # Registered by being imported.
 
 
+POWERS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+def _may_do_everything(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))
+
+
 class PersonCreationForm(UserCreationForm):
     class Meta:
         model = User
@@ -63,6 +70,16 @@ class UserAdmin(DjangoUserAdmin, KeptAdmin):
         (None, {"fields": ("email", "first_name", "last_name", "usable_password", "password1", "password2")}),
     )
     actions = ["revoke_sessions", "unlock"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What an operator may do is said by those who may do everything: nobody gives themselves more."""
+        shown = super().get_readonly_fields(request, obj)
+        return shown if _may_do_everything(request) else (*shown, *POWERS)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Another operator's account, and so their password and address, is for those who may do everything too."""
+        mine = obj is None or not (obj.is_staff or obj.is_superuser) or obj.pk == request.user.pk
+        return (mine or _may_do_everything(request)) and super().has_change_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -21,9 +21,10 @@ from api.dialect import DIALECTS, Dialect
 from api.needs import refuse_undeclared
 from api.throttling import AREAS, Area, refusal, take, tell
 from audit.origin import Origin, coming_from
+from auterity.kernel.logs import without_links
 
 _GOOD_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
-_API_PAGES = "default-src 'self'"
+API_PAGES: Final = "default-src 'self'"
 # 003, "Security Headers": on every answer of every kind. A page that says something stricter or wider keeps it.
 SECURITY: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -62,16 +63,17 @@ class EdgeMiddleware:
         request.takes_cookies = dialect is not None and dialect.cookies  # type: ignore[attr-defined]  # See `api.tokens`.
         if dialect is not None:
             request.path_info = request.path_info.rstrip("/") or "/"
-        origin = Origin(
-            request.META["REMOTE_ADDR"], request.headers.get("User-Agent", ""), request_id, request.path_info
-        )
+        place = without_links(request.path_info)
+        origin = Origin(request.META["REMOTE_ADDR"], request.headers.get("User-Agent", ""), request_id, place)
         with structlog.contextvars.bound_contextvars(request_id=request_id), coming_from(origin):
             response = self._get_response(request)
         response["X-Request-ID"] = request_id
         for name, value in SECURITY.items():
             response.headers.setdefault(name, value)
         of_operators = request.path_info == "/admin" or request.path_info.startswith("/admin/")
-        response.headers.setdefault("Content-Security-Policy", OPERATORS_POLICY if of_operators else _API_PAGES)
+        response.headers.setdefault("Content-Security-Policy", OPERATORS_POLICY if of_operators else API_PAGES)
+        if response.status_code != 304 and not 200 <= response.status_code < 300:
+            response.headers.setdefault("Cache-Control", "no-store")  # Else a 404 may be kept (RFC 9110, 15.1).
         if dialect is not None:
             dialect.dress(request, response)
         return response

@@ -8,8 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import (
+    DisallowedHost,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+)
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
-from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 from django.http.multipartparser import MultiPartParserError
@@ -156,6 +162,12 @@ def as_domain_error(error: Exception) -> DomainError | None:
         return error
     if isinstance(error, ValidationError):
         return InvalidInput(field_problems(error))
+    if isinstance(error, DisallowedHost):
+        return MalformedBody(
+            "This server does not answer to that Host; AUTERITY_ALLOWED_HOSTS names those that it has."
+        )
+    if isinstance(error, TooManyFieldsSent):
+        return MalformedBody(f"The request has more than {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:,} fields.")
     for kind, refusal in _BY_REST_TYPE.items():
         if isinstance(error, kind):
             return refusal()

@@ -6,16 +6,42 @@ reads nothing when it is told goodbye.
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
+import orjson
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from api.middleware import API_PAGES, SECURITY
 from api.socket_codes import CHAT_BYTES, GOING_AWAY, NO_SIGN, NOT_UTF8
 
 PING_SECONDS = 25.0
 PONG_SECONDS = 60.0
 FAREWELL_SECONDS = 2.0  # how long a peer may take to answer a close before its connection is cut
+
+
+# What the server answers by itself, before any of ours is asked, says to browsers what every other answer says.
+ALONE = {**SECURITY, "Content-Security-Policy": API_PAGES, "Cache-Control": "no-store"}
+UNREADABLE = {
+    "error": {
+        "code": "VAL_001",
+        "message": "This is no HTTP request that can be read: its first line, a header or its length is malformed or too long.",
+    }
+}
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's own, whose refusals of what is no HTTP are worded and dressed as all others are."""
+
+    def send_400_response(self, msg: str) -> None:
+        body = orjson.dumps(UNREADABLE)
+        about = {**ALONE, "Content-Type": "application/json", "Content-Length": str(len(body)), "Connection": "close"}
+        about["X-Request-ID"] = str(uuid.uuid4())
+        head = "".join(f"{name.lower()}: {value}\r\n" for name, value in about.items())
+        self.transport.write(f"HTTP/1.1 400 Bad Request\r\n{head}\r\n".encode("ascii") + body)
+        self.transport.close()
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
@@ -24,6 +50,14 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.conn.debug = False  # It would log handshakes with their tokens, whatever level the server's log has.
+        self._answer_handshake = self.conn.send_response
+        self.conn.send_response = self._dressed  # type: ignore[method-assign]  # Also what the library refuses by itself.
+
+    def _dressed(self, response: Any) -> None:
+        for name, value in ALONE.items():
+            if name not in response.headers:
+                response.headers[name] = value
+        self._answer_handshake(response)
 
     def shutdown(self) -> None:
         """The server stops: every socket is told, and the event loop waits until they are gone."""
@@ -78,6 +112,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
 
 SERVED: dict[str, Any] = {
+    "http": HttpProtocol,
     "ws": SocketProtocol,
     "ws_max_size": CHAT_BYTES,  # a consumer may take less
     "ws_per_message_deflate": False,

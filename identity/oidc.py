@@ -218,7 +218,7 @@ def _check(claims: Mapping[str, Any], provider: Provider, nonce: str) -> None:
         raise ExchangeRefused(reason="azp")
     if not hmac.compare_digest(str(claims.get("nonce", "")).encode("utf-8", "replace"), nonce.encode()):
         raise ExchangeRefused(reason="nonce")
-    if claims["iat"] < time.time() - OLDEST_SECONDS:
+    if not isinstance(claims["iat"], int | float) or claims["iat"] < time.time() - OLDEST_SECONDS:
         raise ExchangeRefused(reason="iat")
     subject = claims["sub"]
     if (

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from engine.ports import Prompt
 from integrations.offline_rules.extract import as_schema, json_type
 
-_FENCE = re.compile(r"```(?:json|JSON)?\s*\n?(.*?)```", re.DOTALL)
+_FENCE = "```"
 _TASKS = {
     "summarize": "Summarize the text. Keep to what it says.",
     "draft": "Write the text that is asked for, ready to be sent.",
@@ -90,14 +89,20 @@ def _labelled(prompt: Prompt, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _parsed(text: str) -> Any:
-    fenced = _FENCE.search(text)
     first, last = text.find("{"), text.rfind("}")
-    for candidate in (text, fenced[1] if fenced else "", text[first : last + 1] if 0 <= first < last else ""):
+    for candidate in (text, _fenced(text), text[first : last + 1] if 0 <= first < last else ""):
         try:
             return json.loads(candidate)
         except (ValueError, RecursionError):
             continue
     raise NotTheAnswer("it is not JSON")
+
+
+def _fenced(text: str) -> str:
+    """What stands between the first two fences, without the word that names its language; "" where there are none."""
+    _, fence, rest = text.partition(_FENCE)
+    inside, end, _ = rest.partition(_FENCE)
+    return inside.removeprefix("json").removeprefix("JSON") if fence and end else ""
 
 
 def _nullable(schema: Mapping[str, Any]) -> dict[str, Any]:

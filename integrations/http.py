@@ -178,6 +178,8 @@ class _Body(httpx2.SyncByteStream):
                 inflate = zlib.decompressobj(-15 if bare else bits)
             while chunk and inflate is not None:
                 yield inflate.decompress(chunk, _PIECE)
+                if inflate.eof:
+                    return  # What comes behind the end is nobody's, and zlib would keep all of it.
                 chunk = inflate.unconsumed_tail
 
     def close(self) -> None:

@@ -24,7 +24,7 @@ from integrations.urls import origin
 PAGE_SIZE = 100
 MAX_RECORDS = 5_000  # of one page
 _LISTS = ("data", "items", "results", "records")
-_LINK = re.compile(r'<([^<>]{1,2000})>\s*;[^,]*\brel="?next"?', re.IGNORECASE)
+_LINK = re.compile(r'<([^<>]{1,2000})>\s{0,20};[^,<]{0,200}\brel="?next"?', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,10 @@ def _after(body: Any, answer: HttpAnswer, url: str, number: int, count: int) -> 
     link = _LINK.search({key.lower(): value for key, value in answer.headers.items()}.get("link", ""))
     following = told.get("next") or (link[1] if link else None)
     if isinstance(following, str):
-        target = urljoin(url, following)
+        try:
+            target = urljoin(url, following)
+        except ValueError:
+            raise Rejected("The DMS names a next page that is no address.") from None
         if origin(target) != origin(url):
             raise Rejected("The DMS names a next page at another address; the credential goes nowhere else.")
         return {"next": target, "page": number + 1} if target != url else None

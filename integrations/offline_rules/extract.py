@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -28,8 +29,8 @@ URL = re.compile(r"https?://[^\s<>\"')\]]+[^\s<>\"')\].,;:!?]")
 PHONE = re.compile(r"(?<![\w.])\+?\(?\d{1,4}\)?(?:[ .\-/]?\(?\d{2,4}\)?){2,4}(?![\w])")
 VIN = re.compile(r"\b[A-HJ-NPR-Z0-9]{17}\b")
 MONEY = re.compile(
-    r"(?:[$€£]|\b(?:usd|eur|gbp)\s?)\s?(\d[\d,.]*\d|\d)\s?(k\b|m\b|thousand\b|million\b)?|"
-    r"\b(\d[\d,.]*\d|\d)\s?(k\b|thousand\b|million\b)?\s?(?:dollars|euros?|pounds|usd|eur|gbp|[€$£])",
+    r"(?:[$€£]|\b(?:usd|eur|gbp)\s?)\s?(\d[\d,.]{0,20}\d|\d)\s?(k\b|m\b|thousand\b|million\b)?|"
+    r"\b(\d[\d,.]{0,20}\d|\d)\s?(k\b|thousand\b|million\b)?\s?(?:dollars|euros?|pounds|usd|eur|gbp|[€$£])",
     re.IGNORECASE,
 )
 YEAR = re.compile(r"\b(?:19[5-9]\d|20[0-4]\d)\b")
@@ -44,7 +45,7 @@ DATE = re.compile(
 )
 PERSON = re.compile(
     rf"(?:[Mm]y name is|[Mm]y name's|[Nn]ame:|[Ii] am|[Ii]['’]m|[Tt]his is|[Cc]ustomer:|[Cc]ontact:|[Ff]rom:|"
-    rf"(?:[Rr]egards|[Tt]hanks|[Tt]hank you|[Ss]incerely|[Cc]heers|[Bb]est),?\s*\n\s*|"
+    rf"(?:[Rr]egards|[Tt]hanks|[Tt]hank you|[Ss]incerely|[Cc]heers|[Bb]est),?[^\S\n]*(?=\n)|"
     rf"[-–—]\s?(?=[A-Z][\w]+\s*\Z))\s*{_NAME}"
 )
 VEHICLE = re.compile(rf"\b(?:((?:19|20)\d\d) )?((?i:{_MAKES}))\b(?: ([A-Z0-9][\w-]*(?: [A-Z0-9][\w-]*)?))?")
@@ -245,6 +246,8 @@ def _converted(value: str, kind: str) -> Any:
         else 1
     )
     number = float(match.group().replace(",", "")) * factor
+    if not math.isfinite(number):
+        return None
     if kind == "integer":
         return int(number) if number.is_integer() else None
     return int(number) if number.is_integer() else number

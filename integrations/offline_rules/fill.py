@@ -14,6 +14,7 @@ from integrations.offline_rules.extract import find, find_all, json_type
 from integrations.offline_rules.summarize import summarize
 
 MAX_DEPTH = 8
+MAX_VALUES = 500  # a schema may refer to itself, in many places at once
 _SCORES = ("score", "rating", "confidence", "probability", "likelihood", "priority", "intent", "urgency", "sentiment")
 _SUMMARIES = ("summary", "description", "notes", "abstract", "overview", "tldr")
 _TITLES = ("title", "subject", "headline", "topic")
@@ -30,8 +31,12 @@ class _Filler:
         self._text = text
         self._root = root
         self._about = about
+        self._left = MAX_VALUES
 
-    def value(self, name: str, schema: Mapping[str, Any], depth: int) -> Any:
+    def value(self, name: str, schema: Mapping[str, Any] | bool, depth: int) -> Any:
+        self._left -= 1
+        if self._left < 0 or isinstance(schema, bool):  # True and False are schemas: anything, and nothing.
+            return None
         schema, nullable = self._plain(schema)
         if "const" in schema:
             return schema["const"]
@@ -72,7 +77,7 @@ class _Filler:
         if lowered == "confidence" or "confidence" in lowered:
             points = min(95, 30 + 10 * len(reasons)) if reasons else 0
         top = schema.get("maximum", 1 if "probability" in lowered or "confidence" in lowered else 100)
-        scaled = points * top / 100
+        scaled = points / 100 * top
         return self._within(schema, round(scaled) if kind == "integer" else round(scaled, 4))
 
     def _within(self, schema: Mapping[str, Any], number: float | int | None) -> float | int | None:
@@ -95,10 +100,10 @@ class _Filler:
             said = f"Cue words found: {', '.join(reasons)}." if reasons else None
         else:
             said = find(self._text, name, schema)
-        return said[: schema["maxLength"]] if said and "maxLength" in schema else said
+        return said[: int(schema["maxLength"])] if said and "maxLength" in schema else said
 
     def _list(self, name: str, schema: Mapping[str, Any], depth: int) -> list[Any]:
-        items, _ = self._plain(schema.get("items") or {})
+        items, _ = self._plain(_plainly(schema.get("items")))
         if items.get("enum"):
             said = [each for each in items["enum"] if classify(self._text, [str(each), "\0"]).label == str(each)]
             found = [each for each in said if classify(self._text, [str(each)]).confidence]
@@ -106,7 +111,7 @@ class _Filler:
             found = []  # How many there are, and which value belongs to which, cannot be told by rules.
         else:
             found = find_all(self._text, name, items)
-        return found[: schema["maxItems"]] if "maxItems" in schema else found
+        return found[: int(schema["maxItems"])] if "maxItems" in schema else found
 
     def _lowest(self, schema: Mapping[str, Any]) -> Any:
         if schema.get("enum"):
@@ -126,9 +131,10 @@ class _Filler:
                 schema = self._resolved(schema["$ref"])
             elif schema.get("allOf"):
                 rest = {key: value for key, value in schema.items() if key != "allOf"}
-                schema = {key: value for each in (*schema["allOf"], rest) for key, value in each.items()}
+                parts = (_plainly(each) for each in (*schema["allOf"], rest))
+                schema = {key: value for each in parts for key, value in each.items()}
             elif schema.get("anyOf") or schema.get("oneOf"):
-                choices = schema.get("anyOf") or schema.get("oneOf") or []
+                choices = [_plainly(each) for each in schema.get("anyOf") or schema.get("oneOf") or []]
                 nullable = nullable or any(each.get("type") == "null" for each in choices)
                 schema = next((each for each in choices if each.get("type") != "null"), {})
             else:
@@ -141,3 +147,8 @@ class _Filler:
         for part in reference.removeprefix("#/").split("/") if reference.startswith("#/") else ():
             place = place.get(part, {}) if isinstance(place, Mapping) else {}
         return place if isinstance(place, Mapping) and place is not self._root else {}
+
+
+def _plainly(schema: Any) -> Mapping[str, Any]:
+    """A schema that is a map; True and False say nothing here."""
+    return schema if isinstance(schema, Mapping) else {}

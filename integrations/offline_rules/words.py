@@ -20,8 +20,9 @@ STOP_WORDS = frozenset(
 )
 _DENIALS = frozenset({"not", "no", "never", "without", "cannot", "hardly"})  # Besides every word that ends in n't.
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')\]]*\s+(?=[\"'(\[]?[^\Wa-z])|\n{2,}|\n(?=\s*[-*•])")
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"')\]]*\s+(?=[\"'(\[]?[^\Wa-z])|\n{2,}|\n(?=[^\S\n]*[-*•])")
 _ABBREVIATION = re.compile(r"\b(?:mr|mrs|ms|dr|prof|st|vs|etc|e\.g|i\.e|inc|ltd|co|jr|sr)\.$", re.IGNORECASE)
+_LONGEST_ABBREVIATION = 8  # with the sign before it
 _INSTRUCTION = re.compile(
     r"\s*(?:please\s+|you are [^.\n]*[.\n]\s*)?"
     r"(?:summari[sz]e|classify|categori[sz]e|extract|analy[sz]e|draft|write|score|rate|determine|identify|decide|read|tell|reply|respond|answer|judge|label|find|pull|get|list)\b[^\n]{0,240}?(?::\s|\n|:\Z)",
@@ -52,14 +53,14 @@ def stems(text: str) -> list[str]:
 
 def sentences(text: str) -> list[str]:
     """Sentences in order, without surrounding space. An abbreviation does not end one."""
-    found: list[str] = []
-    for piece in _SENTENCE_END.split(text):
-        piece = " ".join(piece.split())
-        if found and _ABBREVIATION.search(found[-1]):
-            found[-1] = f"{found[-1]} {piece}"
+    found: list[list[str]] = []
+    for said in _SENTENCE_END.split(text):
+        piece = " ".join(said.split())
+        if piece and found and _ABBREVIATION.search(found[-1][-1][-_LONGEST_ABBREVIATION:]):
+            found[-1].append(piece)
         elif piece:
-            found.append(piece)
-    return found
+            found.append([piece])
+    return [" ".join(pieces) for pieces in found]
 
 
 def material(text: str) -> str:

@@ -32,9 +32,11 @@ def decode(data: bytes, declared: str | None = None) -> str:
     order = (charset, "utf-8-sig") if charset.startswith(_WIDE) else ("utf-8-sig", charset)
     for each in order:
         try:
-            return data.decode(each) if each else data.decode("utf-8")
-        except (UnicodeDecodeError, LookupError):
+            text = data.decode(each or "utf-8")
+            text.encode()  # Some that Python takes for charsets, such as unicode_escape, give halves of characters.
+        except (UnicodeError, LookupError):
             continue
+        return text
     return data.decode("cp1252", errors="replace")
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.node import Done, Failed, Outcome, Step
-from engine.ports import Completion, LlmPort, Prompt, Unavailable
+from engine.output_schema import problems_of
+from engine.ports import Completion, LlmPort, Prompt, Rejected, Unavailable
 
 
 def model_port(step: Step, connection_id: str | None) -> LlmPort:
@@ -16,7 +17,12 @@ def model_port(step: Step, connection_id: str | None) -> LlmPort:
 
 
 def complete(step: Step, port: LlmPort, prompts: Sequence[Prompt]) -> Completion:
-    """The first answer among the prompts, one a model, all within the step's time. Raises the last failure."""
+    """The first answer among the prompts, one a model, all within the step's time.
+
+    Raises the last failure, and Rejected for a schema that is none.
+    """
+    if wrong := [told for each in prompts if each.schema for told in problems_of(each.schema)]:
+        raise Rejected(f"response_schema cannot be used. {wrong[0]}")
     deadline = time.monotonic() + step.timeout
     for prompt in prompts[:-1]:
         try:

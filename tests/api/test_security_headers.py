@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from typing import Any
 
 import pytest
@@ -13,11 +14,14 @@ from django.test import Client
 from accounts.models import User
 from api.middleware import SECURITY
 from tests.api.people import Api, Person
+from tests.api.serving import Server
 
 pytestmark = pytest.mark.django_db
 
 NOBODY = "018f0000-0000-7000-8000-000000000000"
 ORIGIN = "https://app.example"
+UPGRADE = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+KEY = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 
 
 @pytest.mark.parametrize(
@@ -50,6 +54,46 @@ def test_every_kind_of_answer_has_them(anyone: Api, path: str, status: int) -> N
     assert answer.headers["Referrer-Policy"] in ("same-origin", "no-referrer")
     assert "default-src" in answer.headers["Content-Security-Policy"]
     assert "X-Request-ID" in answer.headers
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        pytest.param("GET /api/workflows?x=\xff HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="no HTTP"),
+        pytest.param("BREW /health HTTP/1.1\r\nHost: localhost\r\n\r\n", 400, id="no method"),
+        pytest.param("POST /x HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400, id="two lengths"),
+        pytest.param("GET /health HTTP/1.1\r\nHost: evil.example\r\n\r\n", 400, id="another host"),
+        pytest.param(
+            f"GET /ws/nowhere HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}Sec-WebSocket-Key: x\r\n\r\n", 400, id="no key"
+        ),
+        pytest.param(f"GET /ws/nowhere HTTP/1.1\r\nHost: localhost\r\n{UPGRADE}{KEY}\r\n", 101, id="a socket"),
+    ],
+)
+def test_what_the_server_answers_by_itself_has_them_too(server: Server, sent: str, status: int) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), 20) as line:
+        line.sendall(sent.encode("latin-1"))
+        head = b""
+        while b"\r\n\r\n" not in head and (piece := line.recv(65536)):
+            head += piece
+    first, *lines = head.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    headers = {name.lower(): value for name, _, value in (each.partition(": ") for each in lines)}
+    assert first.split()[1] == str(status)
+    assert {name: headers.get(name.lower()) for name in SECURITY} == SECURITY
+    assert "default-src" in headers["content-security-policy"]
+    assert headers.get("cache-control") == "no-store"
+
+
+def test_a_refusal_is_not_kept_by_anybody(anyone: Api) -> None:
+    for path in ("/nowhere", "/static/nowhere.css", "/api/nowhere", "/admin"):
+        assert anyone.get(path, Accept="*/*").headers["Cache-Control"] == "no-store"
+
+
+def test_a_host_that_is_not_ours_and_too_many_fields_are_told_apart(anyone: Api) -> None:
+    strange = anyone.get("/api/nowhere", Host="evil.example").json()
+    many = anyone.get(f"/api/workflows?{'a=1&' * 1001}").json()
+    assert "AUTERITY_ALLOWED_HOSTS" in strange["error"]["message"]
+    assert "1,000 fields" in many["error"]["message"]
 
 
 def test_redirects_to_tls_have_them_too(anyone: Api, settings: Any) -> None:

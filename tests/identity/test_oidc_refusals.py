@@ -82,6 +82,7 @@ ID_TOKENS: dict[str, tuple[str, dict[str, Any]]] = {
     "expired": ("exp", {"claims": {"exp": NOW - 3600}}),
     "no expiry": ("claims", {"claims": {"exp": None}}),
     "issued long ago": ("iat", {"claims": {"iat": NOW - 7200}}),
+    "issued at a text": ("iat", {"claims": {"iat": str(NOW)}}),
     "issued in the future": ("iat", {"claims": {"iat": NOW + 3600}}),
     "no subject": ("claims", {"claims": {"sub": None}}),
     "an empty subject": ("sub", {"claims": {"sub": ""}}),

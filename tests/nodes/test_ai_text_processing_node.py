@@ -114,3 +114,8 @@ def test_an_empty_prompt_is_not_sent() -> None:
 
 def test_a_model_has_two_minutes() -> None:
     assert NODES.get("ai-text-processing").default_timeout == 120
+
+
+def test_a_schema_that_is_none_is_refused_before_a_model_is_asked() -> None:
+    with pytest.raises(Rejected, match="response_schema cannot be used"):
+        ask({"response_schema": {"properties": {"intent": "string"}}}, completion("{}", data={}))

@@ -266,3 +266,41 @@ def test_long_text_is_answered_in_time() -> None:
     assert (
         ask(text="a" * 200_000, task="extract", fields={"email": "email", "phone": "string"}).usage.duration_ms < 5000
     )
+
+
+_NAMES = ("email", "phone", "price", "name", "date", "time", "vin", "year", "url", "vehicle", "zip", "notes")
+EVERY_KIND = {**dict.fromkeys(_NAMES, "string"), "count": "integer", "urgent": "boolean"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Mr. " * 250_000, "1." * 500_000, "Regards" + "\n" * 1_000_000, "\n " * 500_000, "a@" * 500_000, "- A" * 300_000],
+    ids=lambda text: repr(text[:6]),
+)
+@pytest.mark.parametrize(
+    "asked", [{"task": "summarize"}, {"fields": EVERY_KIND}, {"labels": ("question", "complaint")}]
+)
+def test_no_text_keeps_the_rules_busy(text: str, asked: dict[str, Any]) -> None:
+    assert ask(text=text, **asked).usage.provider == "offline"
+
+
+def test_a_schema_that_refers_to_itself_everywhere_is_filled_as_far_as_is_useful() -> None:
+    one = {"type": "object", "properties": {f"part_{number}": {"$ref": "#/$defs/one"} for number in range(12)}}
+    assert ask(schema={"$defs": {"one": one}, **one}).data["part_0"]["part_0"].keys() == one["properties"].keys()
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "properties": {"any": True, "none": False, "score": {"type": "integer", "maximum": 1e308}}},
+        {"type": "array", "items": True, "maxItems": 1.0},
+        {"allOf": [True, {"type": "string", "maxLength": 2.0}]},
+        {"anyOf": [False, {"type": "number"}]},
+    ],
+)
+def test_unusual_schemas_are_filled(schema: dict[str, Any]) -> None:
+    assert ask(schema=schema).usage.provider == "offline"
+
+
+def test_a_number_too_large_for_one_is_not_found() -> None:
+    assert ask(text=f"The count is {'9' * 400}.", fields={"count": "number"}).data == {"count": None}

@@ -7,9 +7,10 @@ it never permits a second statement and never reads a local file for the server.
 from __future__ import annotations
 
 import ssl
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import orjson
 import pymysql
@@ -32,6 +33,8 @@ PORTS = frozenset({3306, 3307})
 _MODE = "ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"
 _LATE = {1317, 1969, 3024}  # Interrupted, max_statement_time, max_execution_time.
 _AGAIN = {1040, 1041, 1053, 1205, 1213, 2002, 2003, 2006, 2013, 2055}
+# What the driver raises on bytes that are no MySQL: it takes them for what they should be.
+_NO_MYSQL: Final = (AssertionError, AttributeError, LookupError, OSError, TypeError, ValueError, struct.error)
 _LOGIN = {1044, 1045, 1049, 1130, 1698, 2054, 2059, 2061}
 
 
@@ -50,17 +53,33 @@ class _NoClearPassword:
 
 
 class _Session(Connection):
-    """Counts what the server sends: one row may be as large as the server likes."""
+    """Counts what the server sends: one row may be as large as the server likes, and come as slowly."""
 
     received = 0
+    until = Deadline(0)
 
     def _read_bytes(self, num_bytes: int) -> bytes:
         self.received += num_bytes
         if self.received > MAX_WIRE_BYTES:
             self.discard()
             raise Rejected(f"The answer is larger than {MAX_WIRE_BYTES // 2**20} MiB; select less.")
-        data: bytes = super()._read_bytes(num_bytes)  # type: ignore[misc]
-        return data
+        held = bytearray()
+        while len(held) < num_bytes:
+            if (seconds := self.until.left()) <= 0:
+                self._lost("time is up")
+            self._sock.settimeout(seconds)  # type: ignore[attr-defined]
+            try:
+                piece = self._rfile.read1(num_bytes - len(held))  # type: ignore[attr-defined]
+            except OSError as error:
+                self._lost(str(error))
+            if not piece:
+                self._lost("hung up")
+            held += piece
+        return bytes(held)
+
+    def _lost(self, why: str) -> NoReturn:
+        self.discard()
+        raise pymysql.OperationalError(2013, f"Lost connection to MySQL server ({why})")
 
     def discard(self) -> None:
         """Close without a word: rows that are still coming are nobody's, and the server may not answer a farewell."""
@@ -128,10 +147,8 @@ class MySql:
                     yield session, watch
                 except pymysql.Error as error:
                     raise self._failure(error, late=watch.late.is_set()) from None
-                except (OSError, AttributeError, ValueError) as error:  # What the driver raises when its socket is cut.
-                    if not watch.late.is_set():
-                        raise
-                    raise self._late() from error
+                except _NO_MYSQL as error:  # Also what the driver raises when its socket is cut.
+                    raise (self._late() if watch.late.is_set() else self._no_mysql()) from error
         finally:
             session.discard()
 
@@ -166,11 +183,16 @@ class MySql:
             auth_plugin_map={"mysql_clear_password": _NoClearPassword},
             defer_connect=True,
         )
+        session.until = Deadline(seconds)
         try:
             session.connect(sock)
-        except (pymysql.Error, OSError) as error:
-            sock.close()
+        except pymysql.Error as error:
             raise self._failure(error, late=deadline.left() <= 0) from None
+        except _NO_MYSQL as error:
+            raise (self._late() if deadline.left() <= 0 else self._no_mysql()) from error
+        finally:
+            if not session.open:
+                sock.close()
         return session
 
     def _kill(self, number: int) -> None:
@@ -185,6 +207,9 @@ class MySql:
         return TimedOut(
             f"{self._config.host}:{self._config.port} did not finish the statement in time; it was rolled back."
         )
+
+    def _no_mysql(self) -> Unavailable:
+        return Unavailable(f"{self._config.host}:{self._config.port} said something that is no MySQL.")
 
     def _failure(self, error: Exception, *, late: bool) -> PortFailure:
         place = f"{self._config.host}:{self._config.port}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import smtplib
 import socket
@@ -20,6 +21,7 @@ from integrations.mail import as_bytes, build, envelope_sender, recipients
 from integrations.registry import provider
 
 MAIL_PORTS = frozenset({25, 465, 587, 2525})
+MAX_REPLY_BYTES = 64 * 1024  # of one answer of the server's
 _SCHEMES = {"smtp": ("none", 25), "smtp+tls": ("starttls", 587), "smtps": ("tls", 465)}
 
 
@@ -58,8 +60,33 @@ def _tls() -> ssl.SSLContext:
     return httpcore2.default_ssl_context()
 
 
+class _Replies(io.RawIOBase):
+    """What the server says. smtplib reads on while lines come, so here each piece is held against the deadline and counted."""
+
+    def __init__(self, sock: socket.socket, deadline: egress.Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+        self.left = MAX_REPLY_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        seconds = self._deadline.left()
+        if seconds <= 0:
+            raise TimeoutError
+        if self.left <= 0:
+            raise ConnectionAbortedError("The server does not stop talking.")
+        self._sock.settimeout(seconds)
+        count = self._sock.recv_into(buffer)
+        self.left -= count
+        return count
+
+
 class _Session(smtplib.SMTP):
     """smtplib over a guarded socket; every wait is bounded by what is left of the deadline."""
+
+    _replies: _Replies | None = None
 
     def __init__(self, config: Config, deadline: egress.Deadline, network: egress.Network) -> None:
         self._config = config
@@ -86,6 +113,11 @@ class _Session(smtplib.SMTP):
 
     def getreply(self) -> tuple[int, bytes]:
         self._hurry()
+        if self.file is None and self.sock is not None:
+            self._replies = _Replies(self.sock, self._deadline)
+            self.file = io.BufferedReader(self._replies)
+        if self._replies is not None:
+            self._replies.left = MAX_REPLY_BYTES
         return super().getreply()
 
 
@@ -106,7 +138,9 @@ class Smtp:
             self._expect("NOOP", session.noop(), 250)
             with suppress(OSError, smtplib.SMTPException):
                 session.putcmd("QUIT")
-        except (OSError, smtplib.SMTPException, PortFailure) as error:
+        except PortFailure:
+            raise
+        except Exception as error:
             self._fail(error)
         finally:
             if session is not None:
@@ -198,6 +232,8 @@ class Smtp:
             raise TimedOut(f"{host} did not answer in time; no mail was sent.") from error
         if isinstance(error, (OSError, smtplib.SMTPException)):
             raise Unavailable(f"The connection to {host} broke off; no mail was sent.") from error
+        if isinstance(error, ValueError):
+            raise Unavailable(f"{host} said something that is no SMTP; no mail was sent.") from error
         raise error
 
 

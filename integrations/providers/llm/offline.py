@@ -18,6 +18,7 @@ from integrations.offline_rules.words import instruction, material, words
 from integrations.registry import provider
 
 MODEL = "offline-rules-1"
+MOST_READ = 50_000  # characters of a text; rules that look at every word take their time in this process
 NO_MODEL = "No AI model is configured, so this is an extract of the text and not a written answer:"
 
 
@@ -33,13 +34,14 @@ class OfflineRules:
         del config
 
     def complete(self, prompt: Prompt, *, timeout: float) -> Completion:
-        """Never fails. Tokens are counted as words."""
+        """Never fails. Tokens are counted as words. Of a long text the beginning is read."""
         started = time.perf_counter()
         if prompt.images:
             return self._measured(prompt, started)
-        about = f"{prompt.system} {instruction(prompt.text)}".strip()
-        data = self._data(prompt, material(prompt.text), about)
-        text = self._text(prompt, material(prompt.text), about, data)
+        read = prompt.text[:MOST_READ]
+        about = f"{prompt.system[:MOST_READ]} {instruction(read)}".strip()
+        data = self._data(prompt, material(read), about)
+        text = self._text(prompt, material(read), about, data)
         usage = Usage(
             provider="offline",
             model=MODEL,

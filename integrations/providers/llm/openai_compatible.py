@@ -110,7 +110,7 @@ class OpenAiCompatible:
             raise self._refusal(error.status_code, error.body, error.response.headers, self._model(prompt)) from None
         except (openai.OpenAIError, PortFailure) as error:
             raise self._lost(error) from error
-        except ValueError as error:
+        except (AssertionError, RecursionError, ValueError) as error:  # What the SDK raises on what it cannot read.
             raise self._not_openai() from error
 
     def _request(self, prompt: Prompt, *, with_schema: bool) -> dict[str, Any]:
@@ -139,13 +139,16 @@ class OpenAiCompatible:
         return prompt.model or self._config.default_model or DEFAULT_MODEL
 
     def _text_of(self, answer: Any) -> str:
+        """The SDK does not look whether an answer has the form it says: whatever follows relies on what is looked at here."""
         choices = getattr(answer, "choices", None)
-        if not choices or getattr(choices[0], "message", None) is None:
+        first = choices[0] if isinstance(choices, list) and choices else None
+        message = getattr(first, "message", None)
+        content = getattr(message, "content", 0)
+        if not isinstance(content, str | None):
             raise self._not_openai()
-        message = choices[0].message
-        if getattr(message, "refusal", None) or choices[0].finish_reason == "content_filter":
+        if getattr(message, "refusal", None) or getattr(first, "finish_reason", None) == "content_filter":
             raise Rejected("The AI model refused to answer this prompt.", reason="refusal")
-        return message.content or ""
+        return content or ""
 
     def _data(self, prompt: Prompt, answer: Any, text: str) -> Any:
         if not wants_data(prompt):
@@ -163,11 +166,12 @@ class OpenAiCompatible:
     def _usage(self, prompt: Prompt, answer: Any, text: str, duration_ms: float) -> Usage:
         """As the server counted, else four characters a token."""
         counted = getattr(answer, "usage", None)
-        asked = getattr(counted, "prompt_tokens", None)
-        written = getattr(counted, "completion_tokens", None)
+        asked = _count(getattr(counted, "prompt_tokens", None))
+        written = _count(getattr(counted, "completion_tokens", None))
+        model = getattr(answer, "model", None)
         return Usage(
             provider=self._name,
-            model=getattr(answer, "model", None) or self._model(prompt),
+            model=(isinstance(model, str) and model[:200]) or self._model(prompt),
             prompt_tokens=asked if asked is not None else -(-(len(prompt.system) + len(prompt.text)) // 4),
             completion_tokens=written if written is not None else -(-len(text) // 4),
             duration_ms=duration_ms,
@@ -228,15 +232,24 @@ def _choice(function_call: str) -> str | dict[str, Any]:
     return {"type": "function", "function": {"name": function_call}}
 
 
+def _count(said: Any) -> int | None:
+    """Tokens, where the server gives a number that there may be."""
+    return said if type(said) is int and 0 <= said < 10**12 else None
+
+
 def _cut(answer: Any) -> bool:
-    return bool(answer.choices[0].finish_reason == "length")
+    return bool(getattr(answer.choices[0], "finish_reason", None) == "length")
 
 
 def _function_call(answer: Any) -> FunctionCall | None:
     """The first function the model asks for, as a tool or, by servers of the older form, as a function call."""
     message = answer.choices[0].message
-    tools = getattr(message, "tool_calls", None) or []
-    called = getattr(tools[0], "function", None) if tools else getattr(message, "function_call", None)
+    tools = getattr(message, "tool_calls", None)
+    called = (
+        getattr(tools[0], "function", None)
+        if tools and isinstance(tools, list)
+        else getattr(message, "function_call", None)
+    )
     name, arguments = getattr(called, "name", None), getattr(called, "arguments", None)
     return FunctionCall(name, arguments if isinstance(arguments, str) else "{}") if isinstance(name, str) else None
 

@@ -74,7 +74,8 @@ class MessageBird:
         for each in messages:
             if each.get("reference") == reference:
                 return self._receipt(each)
-        if int(reply.body.get("totalCount") or 0) > len(listed) and not _reaches(messages, sms.asked_at):
+        total = reply.body.get("totalCount") or 0
+        if (not isinstance(total, int) or total > len(listed)) and not _reaches(messages, sms.asked_at):
             raise Unknown(f"MessageBird has more messages to {sms.to} than a look-up reads.")
         return None
 

@@ -105,7 +105,7 @@ class Twilio:
 
     def _refusal(self, reply: Reply, *, sent: bool) -> Exception:
         code = reply.body.get("code")
-        if code in _BUSY:
+        if isinstance(code, int) and code in _BUSY:
             reply = Reply(429, reply.body, reply.retry_after)
         said = f"{code} {reply.body.get('message', '')}" if code else ""
         failure = refusal_of("Twilio", reply, said.rstrip(". "), sent=sent)
@@ -128,7 +128,9 @@ def _cost(price: Any) -> float | None:
 
 
 def _moment(listed: dict[str, Any]) -> datetime | None:
+    """None where there is none, or one that does not say where on earth it is meant."""
     try:
-        return parsedate_to_datetime(str(listed.get("date_created")))
+        at = parsedate_to_datetime(str(listed.get("date_created")))
     except ValueError:
         return None
+    return at if at.tzinfo else None
