@@ -1,7 +1,7 @@
 """The OpenAPI document, from what the operations declare: bodies and queries are pydantic models, refusals are error classes.
 
 A view class knows its dialect, so the statuses and codes of an operation's refusals come from the same table that words them.
-Working that out for every operation takes a second, so it waits until a document is asked for: no server and no worker pays for it.
+Working that out for every operation takes a second, so it waits until a document is asked for: no server pays for it.
 """
 
 from __future__ import annotations
