@@ -215,6 +215,7 @@ HOSTILE: dict[str, tuple[str, bytes, str]] = {
     "entity bomb": ("x.xml", entity_bomb("a"), "document type definition"),
     "foreign entity": ("x.xml", b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "document type"),
     "deep xml": ("x.xml", b"<a>" * 100_000, "nested deeper than 100 levels"),
+    "a comment without end": ("x.xml", b"<a><!--" + b"-x" * (10 << 20), "not well-formed"),
     "cut xml": ("x.xml", b"<a><b>", "not well-formed"),
     "one huge element": ("x.xml", b"<a>" + b"x" * (300 << 20) + b"</a>", "more than 384 MiB of memory"),
     "deep json": ("x.json", b"[" * 100_000, "nested"),
