@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 from nodes.formats.content import MIB, Unreadable
-from nodes.formats.json_text import check_depth, refuse_constant
+from nodes.formats.json_text import check_depth, finite, refuse_constant
 
 READ = 256 * 1024  # characters taken at once
 MAX_ITEM = 4 * MIB  # characters of one element
 MAX_WHOLE = 16 * MIB  # characters of a document that is no array
 
 _BLANK = " \t\r\n"
-_DECODER = json.JSONDecoder(parse_constant=refuse_constant)
+_DECODER = json.JSONDecoder(parse_constant=refuse_constant, parse_float=finite)
 
 
 class _Window:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isinf
 from typing import Any, NoReturn
 
 from nodes.formats.content import Unreadable
@@ -28,7 +29,7 @@ def write_json(value: Any) -> str:
 def load_json(text: str, what: str, line: int | None) -> Any:
     """One value. Raises `Unreadable`, which names it as `what`."""
     try:
-        value = json.loads(text, parse_constant=refuse_constant)
+        value = json.loads(text, parse_constant=refuse_constant, parse_float=finite)
     except json.JSONDecodeError as error:
         place = f"column {error.colno}" if line else f"line {error.lineno}, column {error.colno}"
         raise Unreadable(f"{what} is not valid JSON at {place}: {error.msg}.") from error
@@ -47,6 +48,14 @@ def check_depth(value: Any, what: str) -> None:
 
 def refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not a JSON number; write null instead")
+
+
+def finite(text: str) -> float:
+    """The number that a text of digits names. What is too large for one would be infinite, and null further on."""
+    number = float(text)
+    if isinf(number):
+        raise ValueError(f"{text[:40]} is too large a number; write it as text")
+    return number
 
 
 def _too_deep(value: Any) -> bool:

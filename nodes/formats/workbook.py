@@ -12,6 +12,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 
 from nodes.formats.content import MIB, Unreadable
 from nodes.formats.delimited import column_names
+from nodes.formats.writing import MAX_ROWS
 
 MAX_ENTRIES = 2000
 MAX_INFLATED = 1024 * MIB  # bytes of all parts together, counted, not believed
@@ -72,6 +73,8 @@ def read_workbook(file: IO[bytes], *, sheet: str, header: bool | Sequence[str]) 
     chosen.reset_dimensions()  # What the sheet says of its size is not to be believed.
     names = None if isinstance(header, bool) else list(header)
     for number, given in enumerate(chosen.iter_rows(values_only=True), start=1):
+        if number > MAX_ROWS:  # Rows that are left out are counted too, and a file can leave out thousands of millions.
+            raise Unreadable(f"The sheet goes beyond row {MAX_ROWS:,}, which no spreadsheet can. Save it as CSV.")
         row = [_plain(value) for value in given]
         while row and row[-1] is None:
             row.pop()

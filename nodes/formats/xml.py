@@ -13,9 +13,10 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring, iterparse
 
-from nodes.formats.content import Unreadable
+from nodes.formats.content import MIB, Unreadable
 
 MAX_DEPTH = 100
+PIECE = MIB  # bytes that the parser is given at once
 
 
 def parse_xml(text: str, path: str = "") -> list[Any]:
@@ -46,7 +47,7 @@ def stream_xml(file: IO[bytes], path: str = "") -> Iterator[Any]:
     names = [name for name in path.strip("/").split("/") if name]
     open_elements: list[Element] = []
     try:
-        for event, element in iterparse(file, events=("start", "end"), forbid_dtd=True):
+        for event, element in iterparse(_InLargePieces(file), events=("start", "end"), forbid_dtd=True):
             if event == "start":
                 open_elements.append(element)
                 if len(open_elements) > MAX_DEPTH:
@@ -64,6 +65,16 @@ def stream_xml(file: IO[bytes], path: str = "") -> Iterator[Any]:
         raise _declared() from error
     except ParseError as error:
         raise _broken(error) from error
+
+
+class _InLargePieces:
+    """A file for a parser that begins a long tag or comment again with every 16 KiB it is given."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def read(self, _size: int = -1) -> bytes:
+        return self._file.read(PIECE)
 
 
 def to_plain(element: Element, depth: int = 0) -> Any:

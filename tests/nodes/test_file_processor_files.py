@@ -198,6 +198,16 @@ HOSTILE: dict[str, tuple[str, bytes, str]] = {
         "cannot be read",
     ),
     "entities in the workbook": ("x.xlsx", with_part("xl/workbook.xml", entity_bomb("workbook")), "cannot be read"),
+    "rows left out without end": (
+        "x.xlsx",
+        with_part(
+            "xl/worksheets/sheet1.xml",
+            b'<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData><row r="1">'
+            b'<c r="A1"><v>1</v></c></row><row r="2000000000"><c r="A2000000000"><v>1</v></c></row></sheetData></worksheet>',
+        ),
+        "goes beyond row 1,048,576",
+    ),
+    "columns of one name": ("x.csv", b",".join([b"a"] * 500_000), "at most 16,384 are read"),
     "no pdf": ("x.pdf", b"%PDF-1.7\n" + b"\xff" * 5000, "damaged"),
     "cut pdf": ("x.pdf", pdf("Hello")[:60], "damaged"),
     "pdf pages in a circle": ("x.pdf", pdf("A").replace(b"/Count 1 /Kids [4 0 R]", b"/Count 9 /Kids [2 0 R]"), ""),
@@ -205,6 +215,7 @@ HOSTILE: dict[str, tuple[str, bytes, str]] = {
     "entity bomb": ("x.xml", entity_bomb("a"), "document type definition"),
     "foreign entity": ("x.xml", b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>', "document type"),
     "deep xml": ("x.xml", b"<a>" * 100_000, "nested deeper than 100 levels"),
+    "a comment without end": ("x.xml", b"<a><!--" + b"-x" * (10 << 20), "not well-formed"),
     "cut xml": ("x.xml", b"<a><b>", "not well-formed"),
     "one huge element": ("x.xml", b"<a>" + b"x" * (300 << 20) + b"</a>", "more than 384 MiB of memory"),
     "deep json": ("x.json", b"[" * 100_000, "nested"),
@@ -214,6 +225,7 @@ HOSTILE: dict[str, tuple[str, bytes, str]] = {
     "no comma": ("x.json", b"[1 2]", "not valid after element 1"),
     "a huge string": ("x.json", b'["' + b"x" * (40 << 20) + b'"]', "longer than 4,194,304 characters"),
     "nan": ("x.json", b"[1, NaN]", "NaN is not a JSON number"),
+    "a number that is infinite": ("x.json", b"[1, -1e400]", "-1e400 is too large a number"),
     "a number of many digits": ("x.json", b"[" + b"9" * 5000 + b"]", "not valid JSON"),
     "a line without end": ("x.csv", b"a,b\n" + b"x" * (8 << 20), "longer than"),
     "an open quote": ("x.csv", b'a,b\n"open' + b"\nx" * 3_000_000, "cannot be read"),

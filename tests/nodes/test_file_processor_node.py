@@ -130,6 +130,8 @@ def test_csv_as_it_is_met(content: str, options: dict[str, Any], expected: list[
         ({"format": "csv", "content": 'a\n"open\n'}, "Line 2 of the table cannot be read"),
         ({"format": "json", "content": '{"a": }'}, "The JSON is not valid JSON at line 1, column 7: Expecting value."),
         ({"format": "json", "content": "[NaN]"}, "NaN is not a JSON number; write null instead."),
+        ({"format": "json", "content": "[1.5, 1e999]"}, "1e999 is too large a number; write it as text."),
+        ({"format": "ndjson", "content": "1\n1e999"}, "Line 2 is not valid JSON: 1e999 is too large a number"),
         ({"format": "json", "content": "[" * 200 + "]" * 200}, "The JSON is nested deeper than 100 levels."),
         ({"format": "json", "content": "[" * 100_000}, "The JSON is nested deeper than 100 levels."),
         ({"format": "json", "content": "9" * 10_000}, "The JSON is not valid JSON"),
