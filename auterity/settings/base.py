@@ -129,16 +129,25 @@ def database(url: str) -> dict[str, Any]:
 
 DATABASES: dict[str, dict[str, Any]] = {"default": database(ENV.database_url)}
 REDIS_URL = ENV.redis_url
-CACHES = {
-    "default": {
+
+
+def cache_at(url: str) -> dict[str, Any]:
+    """Inside the process where there is no server for it."""
+    if not url:
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    return {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
+        "LOCATION": url,
         # What is kept there can be done without, so nobody waits long for a server that does not answer.
-        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 1},
+        "OPTIONS": {
+            "socket_timeout": 2,
+            "socket_connect_timeout": 1,
+            "serializer": "auterity.kernel.json_cache.JsonSerializer",
+        },
     }
-    if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-}
+
+
+CACHES = {"default": cache_at(REDIS_URL), "process": cache_at("") | {"LOCATION": "process"}}
 
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = [

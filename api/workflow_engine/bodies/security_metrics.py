@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.auterity.moments import Instant, Moment
 from api.workflow_engine.pages import PerPageQuery, SortedQuery
@@ -184,8 +184,8 @@ class IncidentReport(BaseModel):
         },
     )
 
-    title: Annotated[str, Field(min_length=5, max_length=200)]
-    description: Annotated[str, Field(min_length=10, max_length=10_000)]
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=5, max_length=200)]
+    description: Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=10_000)]
     severity: SeverityName
     category: IncidentKind = "other"
     affected: AffectedWish = AffectedWish()

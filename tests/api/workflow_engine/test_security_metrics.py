@@ -117,6 +117,8 @@ def test_people_and_events_of_others_are_refused_without_a_word_about_them(ann: 
         {"evidence_event_ids": [str(theirs.pk)]},
         {"category": "cooking"},
         {"title": "x"},
+        {"title": " " * 5},
+        {"description": " " * 10},
         {"severity": "huge"},
         {"occurred_at": "2999-01-01T00:00:00Z"},
         {"status": "resolved"},
