@@ -51,7 +51,7 @@ def configuration(
 
     Raises `InvalidInput` for an `app_version` that is none.
     """
-    current = given_version(app_version, "app_version") if app_version is not None else None
+    current = given_version(app_version, "app_version") if app_version else None
     minimum, latest = releases.figures(platform)
     about = settings.NATIVE
     body: Json = {
