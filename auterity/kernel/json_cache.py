@@ -18,3 +18,19 @@ class JsonSerializer:
             return int(stored)
         except ValueError:
             return orjson.loads(stored)
+
+
+def cache_at(url: str) -> dict[str, Any]:
+    """Django's setting for a cache on a Redis server; inside the process where there is none."""
+    if not url:
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    return {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": url,
+        # Nobody waits long for a server that does not answer.
+        "OPTIONS": {
+            "socket_timeout": 2,
+            "socket_connect_timeout": 1,
+            "serializer": f"{JsonSerializer.__module__}.{JsonSerializer.__qualname__}",
+        },
+    }

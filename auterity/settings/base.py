@@ -10,6 +10,7 @@ import structlog
 from corsheaders.defaults import default_headers
 
 from auterity import env
+from auterity.kernel.json_cache import cache_at
 from auterity.settings.native import native_apps
 
 ENV = env.read()
@@ -130,23 +131,7 @@ def database(url: str) -> dict[str, Any]:
 DATABASES: dict[str, dict[str, Any]] = {"default": database(ENV.database_url)}
 REDIS_URL = ENV.redis_url
 
-
-def cache_at(url: str) -> dict[str, Any]:
-    """Inside the process where there is no server for it."""
-    if not url:
-        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-    return {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": url,
-        # What is kept there can be done without, so nobody waits long for a server that does not answer.
-        "OPTIONS": {
-            "socket_timeout": 2,
-            "socket_connect_timeout": 1,
-            "serializer": "auterity.kernel.json_cache.JsonSerializer",
-        },
-    }
-
-
+# What is kept there can be done without. `process` takes what is no JSON.
 CACHES = {"default": cache_at(REDIS_URL), "process": cache_at("") | {"LOCATION": "process"}}
 
 AUTH_USER_MODEL = "accounts.User"

@@ -6,9 +6,9 @@ import pickle
 from typing import Any
 
 import pytest
+from django.utils.module_loading import import_string
 
-from auterity.kernel.json_cache import JsonSerializer
-from auterity.settings import base
+from auterity.kernel.json_cache import JsonSerializer, cache_at
 
 JSON = JsonSerializer()
 
@@ -31,5 +31,5 @@ def test_objects_are_no_json() -> None:
 
 
 def test_the_shared_cache_is_set_to_it() -> None:
-    shared = base.cache_at("redis://127.0.0.1:6379/4")["OPTIONS"]
-    assert shared["serializer"] == f"{JsonSerializer.__module__}.{JsonSerializer.__qualname__}"
+    shared = cache_at("redis://127.0.0.1:6379/4")
+    assert import_string(shared["OPTIONS"]["serializer"]) is JsonSerializer
