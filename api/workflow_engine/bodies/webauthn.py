@@ -12,7 +12,9 @@ from api.cookies import GivenCsrfToken
 from api.workflow_engine.bodies.auth import ShownRole
 
 B64 = Annotated[str, Field(max_length=65536, pattern=r"^[A-Za-z0-9_-]*=*$", description="Base64url.")]
-Nickname = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Nickname = Annotated[
+    str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$")
+]
 Verification = Literal["required", "preferred"]
 
 
