@@ -18,8 +18,15 @@ from engine.ports import Mail
 
 CLAIM_SECONDS: Final = 120.0  # longer than a mail server may take
 MAX_ATTEMPTS: Final = 10
+<<<<<<< HEAD
 POINTLESS: Final = "Not sent: its cause was gone."
 PAUSE: Final = dt.timedelta(minutes=1)  # between two mails of a kind that anybody can have sent to an address
+=======
+PAUSE: Final = dt.timedelta(
+    minutes=1
+)  # between two mails of a kind that anybody can have sent to an address, on average
+BURSTS: Final = {LetterKind.PASSWORD_RESET: 3}  # that may come at once: the link of the newest replaces those before it
+>>>>>>> identity
 
 
 def owe_invitation(invitation: Invitation) -> None:
@@ -31,14 +38,15 @@ def owe_invitation(invitation: Invitation) -> None:
 
 
 def owe_proof(kind: LetterKind, email: str, *, onward: str = "") -> None:
-    """Owe an address a link (or a word) that anybody can ask for, unless it got one within the last minute or one is on its way.
+    """Owe an address a link (or a word) that anybody can ask for, unless it got its share lately or one is on its way.
 
     `onward` is the path at which one goes on when the link has done its work.
     Nothing here depends on whether the address has an account; that is looked at when the mail is made.
     """
     now = timezone.now()
-    lately = Letter.objects.filter(kind=kind, recipient=email, created_at__gt=now - PAUSE)
-    if not lately.exists() and not Letter.objects.filter(kind=kind, recipient=email, due_at__isnull=False).exists():
+    burst = BURSTS.get(kind, 1)
+    lately = Letter.objects.filter(kind=kind, recipient=email, created_at__gt=now - burst * PAUSE)
+    if lately.count() < burst and not Letter.objects.filter(kind=kind, recipient=email, due_at__isnull=False).exists():
         Letter.objects.create(kind=kind, recipient=email, due_at=now, onward=onward)
 
 

@@ -23,6 +23,7 @@ from accounts import (
     second_factors,
     secret_words,
     sessions,
+    tiers,
     totp,
 )
 from accounts.clients import Client
@@ -125,8 +126,7 @@ def walk(
     row = totp.of(user.pk)
     trace.drift_steps = row.drift if row is not None else None
     trace.step("policy_ip", "The network is allowed.", lambda: networks.check(rules.allowed_networks, client.address))
-    said = f"The organization wants the tier {rules.minimum_tier} of everybody."
-    trace.checks.append(Check("policy_tier", trace.problem is None, said, 0.0))
+    trace.checks.append(_tier(trace, user, rules, now))
     if issue_token:
         opened = trace.step(
             "token_issue",
@@ -135,6 +135,18 @@ def walk(
         )
         trace.pair = opened
     return trace
+
+
+def _tier(trace: Trace, user: User, rules: Rules, now: datetime) -> Check:
+    """Whether a login of this moment would have the tier that the organization wants of everybody."""
+    if trace.problem is not None:
+        return Check("policy_tier", False, "Not looked at.", 0.0)
+    began, least = time.perf_counter(), policies.Tier(rules.minimum_tier)
+    missing = tiers.lacking(least, tiers.facts_about(user, fresh_at=now), now=now)
+    said = f"The organization wants the tier {least.value} of everybody."
+    if missing:
+        said += f" Missing: {', '.join(missing)}; a login does not need that, sensitive actions do."
+    return Check("policy_tier", not missing, said, round((time.perf_counter() - began) * 1000, 3))
 
 
 def _second(
@@ -152,7 +164,13 @@ def _second(
         try:
             second_factors.prove(user, Factor.TOTP, code, now=now)
         except (MfaInvalid, MfaAttempts):
-            attempts.record(LoginOutcome.FAILED, client=client, factors=[*given, Factor.TOTP], user_id=user.pk)
+            attempts.record(
+                LoginOutcome.FAILED,
+                client=client,
+                factors=[*given, Factor.TOTP],
+                user_id=user.pk,
+                organization_id=membership.organization_id if membership is not None else None,
+            )
             raise
         given.add(Factor.TOTP)
     compulsory = membership is not None and policies.wants_second_factor(rules, Role(membership.role))

@@ -156,6 +156,18 @@ def complete(pending: PendingLogin, *, factor: Factor, client: Client, now: date
     )
 
 
+def tries_left(*, mfa_token: str = "", actor: Actor | None = None, now: datetime | None = None) -> int:
+    """How many more wrong codes are looked at, for a login that waits or for one that is open. Raises `MfaTokenInvalid`."""
+    now = now or timezone.now()
+    bounds: list[tuple[guesses.Bound, UUID]] = []
+    if actor is not None:
+        bounds.append((guesses.SECOND_FACTOR, actor.user_id))
+    if mfa_token:
+        pending = mfa_tokens.read(mfa_token, now=now)
+        bounds += [(guesses.SECOND_FACTOR, pending.user.pk), (guesses.ONE_LOGIN, pending.token_id)]
+    return min(max(0, bound.tries - guesses.failures(bound, about, now=now)) for bound, about in bounds)
+
+
 def send_code(*, mfa_token: str, now: datetime | None = None) -> str:
     """Mail a code for a login that waits. Returns the masked address. Raises `MfaTokenInvalid` or `MfaMethodUnavailable`."""
     pending = read_mfa_token(mfa_token, now=now)

@@ -27,9 +27,20 @@ def organization_update(*, actor: Actor, name: str) -> Organization:
     name = inputs.organization_name(name)
     with transaction.atomic():
         organization = lock_organization(actor.organization_id)
+        before = organization.name
         organization.name = name
         organization.is_personal = False
         organization.save(update_fields=["name", "is_personal", "updated_at"])
+        record(
+            "organization.renamed",
+            "rename",
+            organization_id=actor.organization_id,
+            actor=actor,
+            severity="low",
+            resource_type="organization",
+            resource_id=actor.organization_id,
+            details={"before": before, "after": name},
+        )
     return organization
 
 

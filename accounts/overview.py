@@ -80,7 +80,7 @@ def parts_of(
     """Pure: the parts of the score."""
     settled = password_since > now - timedelta(days=365)
     return (
-        Part("verify_email", 15, facts.email_verified, "Confirm your address", "/api/v1/auth/verify-email"),
+        Part("verify_email", 15, facts.email_verified, "Confirm your address", "/api/auth/verify-email/send"),
         Part("enable_second_factor", 35, second_factor, "Set up a second factor", "/api/v1/2fa/setup"),
         Part("add_passkey", 20, facts.passkey, "Add a passkey", "/api/v1/webauthn/register/begin"),
         Part("backup_codes", 10, facts.backup_codes > 2, "Make new backup codes", "/api/v1/2fa/backup-codes"),

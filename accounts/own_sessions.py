@@ -50,10 +50,10 @@ def revoke_others(*, actor: Actor) -> int:
 def differences(session: Session, client: Client) -> list[tuple[str, str]]:
     """How the client that uses a login now differs from the one that opened it: `(code, detail)`."""
     found = []
-    if client.address and session.address and client.address != session.address:
-        found.append(("ip_changed", f"It was opened from {session.address}."))
-    if client.user_agent and session.user_agent and line(client.user_agent, 400) != session.user_agent:
-        found.append(("user_agent_changed", f"It was opened by {session.user_agent}."))
+    if line(client.address, 64) != session.address:
+        found.append(("ip_changed", f"It was opened from {session.address or 'an address that is not known'}."))
+    if line(client.user_agent, 400) != session.user_agent:
+        found.append(("user_agent_changed", f"It was opened by {session.user_agent or 'a program without a name'}."))
     if client.fingerprint and session.fingerprint and risk.fingerprint_of(client) != session.fingerprint:
         found.append(("device_changed", "It was opened on another device."))
     return found
@@ -62,12 +62,13 @@ def differences(session: Session, client: Client) -> list[tuple[str, str]]:
 def trust(*, actor: Actor, client: Client, days: int, now: datetime | None = None) -> datetime:
     """Know this device again for so many days, at most 30: its logins are not questioned for being new. Returns until when."""
     name = client.device_name or client.user_agent
-    return _trust(actor.user_id, risk.fingerprint_of(client), name, days, now or timezone.now())
+    return _trust(actor.user_id, actor.organization_id, risk.fingerprint_of(client), name, days, now or timezone.now())
 
 
 def trust_session(session: Session, *, days: int, name: str = "", now: datetime) -> datetime:
     """The same for the device that a login was opened on."""
-    return _trust(session.user_id, session.fingerprint, name or session.device_name or session.user_agent, days, now)
+    name = name or session.device_name or session.user_agent
+    return _trust(session.user_id, session.organization_id, session.fingerprint, name, days, now)
 
 
 def trusted_until(session: Session, *, now: datetime | None = None) -> datetime | None:
@@ -100,9 +101,20 @@ def _note(actor: Actor, event_type: str, resource_id: object, **about: object) -
     )
 
 
-def _trust(user_id: UUID, fingerprint: str, name: str, days: int, now: datetime) -> datetime:
-    until = now + min(timedelta(days=days), LONGEST_TRUST)
-    TrustedDevice.objects.update_or_create(
-        user_id=user_id, fingerprint=fingerprint, defaults={"trusted_until": until, "name": line(name, 100)}
-    )
+def _trust(user_id: UUID, organization_id: UUID, fingerprint: str, name: str, days: int, now: datetime) -> datetime:
+    until, name = now + min(timedelta(days=days), LONGEST_TRUST), line(name, 100)
+    with transaction.atomic():
+        TrustedDevice.objects.update_or_create(
+            user_id=user_id, fingerprint=fingerprint, defaults={"trusted_until": until, "name": name}
+        )
+        trail.record(
+            "auth.device.trusted",
+            "trust",
+            organization_id=organization_id,
+            user_id=user_id,
+            severity="low",
+            resource_type="user",
+            resource_id=user_id,
+            details={"name": name, "until": until.isoformat()},
+        )
     return until

@@ -10,13 +10,12 @@ from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import inputs, letters, links, logins, password_rules, proofs, secret_words, sessions, tiers
+from accounts import homes, inputs, letters, links, logins, password_rules, proofs, secret_words, sessions, tiers
 from accounts.clients import Client
 from accounts.errors import WrongCredentials
 from accounts.events import PasswordChanged
-from accounts.models import LetterKind, Membership, PasswordRecord, Session, User
+from accounts.models import LetterKind, PasswordRecord, Session, User
 from accounts.pairs import TokenPair
-from audit import trail
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import InvalidInput
 from auterity.kernel.events import publish
@@ -113,7 +112,12 @@ def forgot(*, email: str, onward: str = "") -> None:
     Raises `InvalidInput` for what is no address, and for a path that leads elsewhere.
     """
     if onward and not (links.is_of_this_server(onward) and len(onward) <= MOST_ONWARD):
-        raise InvalidInput.of("redirect_path", "This is no path of this server.", "format")
+        raise InvalidInput.of(
+            "redirect_path",
+            "Give a path of this server, such as /welcome: one slash first, then no backslash and no control character, "
+            f"at most {MOST_ONWARD} characters in all.",
+            "format",
+        )
     letters.owe_proof(LetterKind.PASSWORD_RESET, inputs.email(email), onward=onward)
 
 
@@ -148,6 +152,13 @@ def verify_email(*, token: str) -> None:
     proof = proofs.find(token, LetterKind.EMAIL_VERIFICATION, now=now)
     with transaction.atomic():
         proofs.spend(proof, now=now)
+        homes.record(
+            "auth.email.verified",
+            "verify",
+            user_id=proof.user_id,
+            resource_type="user",
+            resource_id=proof.user_id,
+        )
 
 
 def chosen_by_operator(user: User) -> None:
@@ -168,17 +179,14 @@ def remember(user: User) -> None:
 
 def changed(user_id: UUID, how: str, *, organization_id: UUID | None = None) -> None:
     """Tell it, and write it into the trail of every organization that lets the person in."""
-    here = Membership.objects.filter(user_id=user_id, is_active=True).values_list("organization_id", flat=True)
-    for each in here:
-        trail.record(
-            f"auth.password.{how}",
-            "choose another password",
-            organization_id=each,
-            user_id=user_id,
-            severity="medium",
-            resource_type="user",
-            resource_id=user_id,
-        )
+    homes.record(
+        f"auth.password.{how}",
+        "choose another password",
+        user_id=user_id,
+        severity="medium",
+        resource_type="user",
+        resource_id=user_id,
+    )
     letters.owe_notice(LetterKind.PASSWORD_CHANGED, User.objects.get(pk=user_id).email)
     publish(PasswordChanged(user_id, organization_id, how))
 

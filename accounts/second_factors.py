@@ -15,6 +15,7 @@ from accounts import (
     backup_codes,
     factors,
     guesses,
+    homes,
     letters,
     mail_codes,
     policies,
@@ -35,7 +36,6 @@ from accounts.events import SecondFactorChanged
 from accounts.factors import Factor
 from accounts.guesses import TooManyGuesses
 from accounts.models import BackupCode, LetterKind, Membership, Session, Totp, User
-from audit import trail
 from auterity.kernel.access import Actor, Role
 from auterity.kernel.events import publish
 
@@ -228,18 +228,15 @@ def _own(actor: Actor) -> None:
 
 def _changed(user_id: UUID, organization_id: UUID | None, factor: Factor, change: str) -> None:
     """Tell it, and write it into the trail of every organization that lets the person in."""
-    here = Membership.objects.filter(user_id=user_id, is_active=True).values_list("organization_id", flat=True)
-    for each in here:
-        trail.record(
-            f"auth.second_factor.{change}",
-            change.replace("_", " "),
-            organization_id=each,
-            user_id=user_id,
-            severity="medium",
-            resource_type="user",
-            resource_id=user_id,
-            details={"factor": factor.value},
-        )
+    homes.record(
+        f"auth.second_factor.{change}",
+        change.replace("_", " "),
+        user_id=user_id,
+        severity="medium",
+        resource_type="user",
+        resource_id=user_id,
+        details={"factor": factor.value},
+    )
     publish(SecondFactorChanged(user_id, organization_id, factor, change))
 
 

@@ -247,6 +247,16 @@ def cross_system_token(
     if lacking:
         raise PermissionDenied("You cannot pass on a permission you do not have.", required=lacking[0])
     expires_at = now + CROSS_SYSTEM_LIFETIME
+    trail.record(
+        "auth.cross_system_token.issued",
+        "issue",
+        organization_id=standing.actor.organization_id,
+        actor=actor,
+        severity="low",
+        resource_type="system",
+        resource_id=target_system,
+        details={"permissions": asked, "expires_at": expires_at.isoformat()},
+    )
     token = tokens.issue(
         TokenKind.CROSS_SYSTEM,
         standing=standing,

@@ -122,17 +122,25 @@ def tier_of(facts: Facts, *, now: datetime) -> Tier:
 
 def facts_of(actor: Actor) -> Facts:
     """What is true of the actor's account and login now."""
-    user = User.objects.get(pk=actor.user_id)
-    own = factors.enrolled(actor.user_id)
     session = Session.objects.filter(pk=actor.session_id).first() if actor.session_id is not None else None
     roles = policies.of(actor.organization_id).maximum_tier_roles
+    return facts_about(
+        User.objects.get(pk=actor.user_id),
+        fresh_at=session.fresh_at if session is not None else None,
+        allowed_maximum=not roles or actor.role.value in roles,
+    )
+
+
+def facts_about(user: User, *, fresh_at: datetime | None, allowed_maximum: bool = True) -> Facts:
+    """What is true of an account now, in a login of theirs that was proved at `fresh_at`."""
+    own = factors.enrolled(user.pk)
     return Facts(
         email_verified=user.email_verified_at is not None,
         totp=Factor.TOTP in own,
         passkey=Factor.WEBAUTHN in own,
-        backup_codes=backup_codes.left(actor.user_id),
-        fresh_at=session.fresh_at if session is not None else None,
-        allowed_maximum=not roles or actor.role.value in roles,
+        backup_codes=backup_codes.left(user.pk),
+        fresh_at=fresh_at,
+        allowed_maximum=allowed_maximum,
     )
 
 

@@ -27,6 +27,7 @@ TO_GOOGLE: Final = (
     *NOT_AS_YOU_ARE,
     errors.RedirectRefused,
     errors.ScopeUnknown,
+    errors.LoginNeeded,
     errors.OAuthNotConfigured,
     errors.ProviderUnavailable,
 )

@@ -7,11 +7,12 @@ nobody logs another's browser in. Only dialects that say so know a caller by the
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Annotated, Final
 
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from pydantic import Field
 
 from accounts.pairs import TokenPair
 
@@ -19,6 +20,9 @@ ASKED_BY: Final = "X-Session-Cookies"
 _YES = ("on", "true", "1")
 _ACCESS: Final = "auterity_session"
 _REFRESH: Final = "auterity_refresh"
+
+# The field of a body that hands a login over: it is there where the tokens went into cookies, and only there.
+GivenCsrfToken = Annotated[str | None, Field(exclude_if=lambda token: token is None)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,13 @@ from typing import Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from django.conf import settings
-from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import inputs, invitations, letters, logins, services, sessions
+from accounts import logins, newcomers, sessions
 from accounts.clients import Client
-from accounts.errors import EmailTaken, InvitationInvalid, RegistrationClosed
-from accounts.models import LetterKind, Session, User
+from accounts.models import Session, User
+from accounts.newcomers import Newcomer
 from accounts.pairs import TokenPair
 from auterity.kernel.errors import InvalidInput
 from auterity.kernel.models import uuid7
@@ -34,16 +32,6 @@ UNUSED: Final = dt.timedelta(days=7)  # after which an installation that nobody 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _OWN_SCHEME: Final = re.compile(r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+")
 _VISIBLE: Final = re.compile(r"[!-~]{1,500}")
-
-
-@dataclass(frozen=True, slots=True)
-class Newcomer:
-    """Somebody who makes an account as they install the app."""
-
-    email: str
-    password: str = field(repr=False)
-    first_name: str
-    last_name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +68,7 @@ def register(
     if redirect_uri:
         check_redirect(redirect_uri)
     if newcomer is not None:
-        _join(newcomer, invite_code)
+        newcomers.welcome(newcomer, invite_code=invite_code)
     secret = secrets.token_urlsafe(32) if platform in DESKTOP else ""
     found, is_new = Installation.objects.get_or_create(
         install_id=install_id or uuid7(),
@@ -189,62 +177,6 @@ def forget_unused(*, now: dt.datetime, limit: int) -> int:
 
 
 # -- inside ------------------------------------------------------------------------------------------------------------
-
-
-def _join(newcomer: Newcomer, invite_code: str) -> None:
-    """Make the account, or mail the owner of the one there is; who asks cannot tell which.
-
-    An invitation of theirs has them join its organization. Raises `RegistrationClosed` or `InvalidInput`.
-    """
-    if invite_code:
-        _by_invitation(newcomer, invite_code)
-        return
-    try:
-        services.register(
-            email=newcomer.email,
-            password=newcomer.password,
-            first_name=newcomer.first_name,
-            last_name=newcomer.last_name,
-        )
-    except EmailTaken:
-        _tell_owner(newcomer.email)
-
-
-def _by_invitation(newcomer: Newcomer, code: str) -> None:
-    try:
-        asked = invitations.look(code)
-    except InvitationInvalid:
-        asked = None
-    if asked is None or asked.email != inputs.email(newcomer.email):
-        if not settings.REGISTRATION:
-            raise RegistrationClosed
-        raise InvalidInput.of("invite_code", "This invitation is not valid, or was sent to another address.")
-    if User.objects.filter(email=asked.email).exists():
-        inputs.person(
-            email=newcomer.email,
-            password=newcomer.password,
-            first_name=newcomer.first_name,
-            last_name=newcomer.last_name,
-        )
-        make_password(newcomer.password)  # Which takes as long as an account that is made.
-        _tell_owner(asked.email)
-        return
-    try:
-        invitations.accept(
-            token=code,
-            password=newcomer.password,
-            first_name=newcomer.first_name,
-            last_name=newcomer.last_name,
-        )
-    except (EmailTaken, InvitationInvalid):  # Of two at once this is the second.
-        _tell_owner(asked.email)
-
-
-def _tell_owner(email: str) -> None:
-    """A link to whoever has not proved the address yet, word of the attempt to whoever has."""
-    email = inputs.email(email)
-    verified = User.objects.filter(email=email).exclude(email_verified_at=None).exists()
-    letters.owe_proof(LetterKind.REGISTRATION_TRIED if verified else LetterKind.EMAIL_VERIFICATION, email)
 
 
 def _hash(secret: str) -> str:

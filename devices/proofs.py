@@ -20,13 +20,14 @@ from accounts.factors import Factor
 from accounts.models import Membership
 from accounts.pairs import TokenPair
 from devices import challenges, installations, keys, services
-from devices.errors import DeviceRevoked, SignatureInvalid
+from devices.errors import DeviceChallengeInvalid, DeviceRevoked, SignatureInvalid
 from devices.keys import DECOY, DeviceKey
 from devices.models import Algorithm, Device, Status
 
 WRONG_IN_A_ROW: Final = 5
 NOBODY: Final = UUID(int=0)
 LIVE: Final = (Status.PENDING, Status.ACTIVE)
+REFUSALS: Final = (DeviceChallengeInvalid, SignatureInvalid, DeviceRevoked)  # of a key's signature over a challenge
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def prove(
     app_version: str = "",
     now: dt.datetime,
 ) -> Device:
-    """The device that signed, with its `user`. Raises `DeviceChallengeInvalid`, `SignatureInvalid` or `DeviceRevoked`."""
+    """The device that signed, with its `user`. Raises `REFUSALS`."""
     challenge = challenges.spend(challenge_id, device_id, now=now)
     device = Device.objects.select_related("user").filter(pk=device_id).first()
     good = keys.verifies(_key_of(device), keys.decoded(signature), challenges.message(challenge))

@@ -12,8 +12,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from accounts import letters, logins, sessions, vouching
-from accounts.models import LetterKind, Membership, Session, User
+from accounts import homes, letters, logins, sessions, vouching
+from accounts.models import LetterKind, Session, User
 from audit import trail
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import InvalidInput
@@ -150,19 +150,16 @@ def note(
     event: str, action: str, device: Device, *, actor: Actor | None = None, severity: str = "low", **about: Any
 ) -> None:
     """Write to the trail: the actor's organization's, else those of every organization that lets the owner in."""
-    homes = Membership.objects.filter(user_id=device.user_id, is_active=True).values_list("organization_id", flat=True)
-    for organization_id in [actor.organization_id] if actor is not None else homes:
-        trail.record(
-            event,
-            action,
-            organization_id=organization_id,
-            actor=actor,
-            user_id=device.user_id,
-            resource_type="device",
-            resource_id=device.pk,
-            severity=severity,
-            details={"name": device.name, "key_id": device.key_id, **about},
-        )
+    said: dict[str, Any] = {
+        "resource_type": "device",
+        "resource_id": device.pk,
+        "severity": severity,
+        "details": {"name": device.name, "key_id": device.key_id, **about},
+    }
+    if actor is None:
+        homes.record(event, action, user_id=device.user_id, **said)
+    else:
+        trail.record(event, action, organization_id=actor.organization_id, actor=actor, user_id=device.user_id, **said)
 
 
 # -- inside ------------------------------------------------------------------------------------------------------------

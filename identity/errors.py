@@ -6,6 +6,14 @@ from __future__ import annotations
 from auterity.kernel.errors import DomainError, Kind
 
 
+class LoginNeeded(DomainError):
+    """Something is linked to somebody, and nobody is logged in."""
+
+    kind = Kind.UNAUTHENTICATED
+    slug = "login_needed"
+    sentence = "Log in first: calendar and drive are linked to somebody. Send the token of a login of yours."
+
+
 class ChallengeInvalid(DomainError):
     """Unknown, used, too old, or of another login: one message for all of them."""
 

@@ -7,10 +7,9 @@ from typing import Final
 
 from django.conf import settings
 
-from accounts.errors import NotAuthenticated
 from auterity.kernel.access import Actor
 from identity import signins
-from identity.errors import OAuthNotConfigured, ScopeUnknown
+from identity.errors import LoginNeeded, OAuthNotConfigured, ScopeUnknown
 from identity.oidc import Provider
 from identity.signins import Begun
 
@@ -40,13 +39,13 @@ def provider() -> Provider:
 def begin(*, scopes: Sequence[str], actor: Actor | None = None, redirect_uri: str = "", login_hint: str = "") -> Begun:
     """The way to Google. `scopes` are login, calendar, drive; all but login need an `actor`, whom the account is linked to.
 
-    Raises `ScopeUnknown`, `NotAuthenticated`, `OAuthNotConfigured`, `RedirectRefused` or `ProviderUnavailable`.
+    Raises `ScopeUnknown`, `LoginNeeded`, `OAuthNotConfigured`, `RedirectRefused` or `ProviderUnavailable`.
     """
     wanted = [each for each in SCOPES if each in {"login", *scopes}]
     if len(wanted) != len({"login", *scopes}):
         raise ScopeUnknown
     if actor is None and len(wanted) > 1:
-        raise NotAuthenticated("Sign in first: calendar and drive are linked to somebody.")
+        raise LoginNeeded
     asked = [name for each in wanted for name in SCOPES[each]]
     # Without both of these Google gives no refresh token to somebody who consented before.
     more = {"access_type": "offline", "prompt": "consent", "include_granted_scopes": "true"} if len(wanted) > 1 else {}

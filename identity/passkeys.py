@@ -13,10 +13,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts import letters, logins, vouching
+from accounts import homes, letters, logins, vouching
 from accounts.clients import Client
 from accounts.factors import Factor
-from accounts.models import LetterKind, Membership, User, normal_email
+from accounts.models import LetterKind, User, normal_email
 from accounts.pairs import TokenPair
 from audit import trail
 from auterity.kernel.access import Actor
@@ -311,19 +311,16 @@ def _count(passkey: Passkey, found: ceremonies.Asserted, now: dt.datetime) -> No
             publish(
                 PasskeySuspended(passkey.pk, passkey.user_id, passkey.nickname, passkey.sign_count, found.sign_count)
             )
-            homes = Membership.objects.filter(user_id=passkey.user_id, is_active=True)
-            for organization_id in homes.values_list("organization_id", flat=True):
-                trail.record(
-                    "passkey.cloned",
-                    "suspend",
-                    organization_id=organization_id,
-                    user_id=passkey.user_id,
-                    resource_type="passkey",
-                    resource_id=str(passkey.pk),
-                    outcome="failure",
-                    severity="critical",
-                    details={"stored_count": passkey.sign_count, "count": found.sign_count},
-                )
+            homes.record(
+                "passkey.cloned",
+                "suspend",
+                user_id=passkey.user_id,
+                resource_type="passkey",
+                resource_id=str(passkey.pk),
+                outcome="failure",
+                severity="critical",
+                details={"stored_count": passkey.sign_count, "count": found.sign_count},
+            )
     raise PasskeyCloned
 
 

@@ -6,6 +6,7 @@ A name of 003 that the product has no records for is simply not there: asking fo
 from __future__ import annotations
 
 import datetime as dt
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -36,7 +37,7 @@ class Written:
     reason: str = ""
 
 
-class Collection:
+class Collection(ABC):
     """How one collection is read. `stream` names its rows: two collections of the same rows share their cursors."""
 
     name: ClassVar[str]
@@ -49,13 +50,13 @@ class Collection:
     chunk: ClassVar[int] = 200  # rows that are read at once
     attributes: ClassVar[Mapping[str, Callable[[Any], Any]]]  # what a list shows of a row
 
+    @abstractmethod
     def rows(self, actor: Actor) -> QuerySet[Any]:
         """What the actor sees, newest first. Raises `PermissionDenied`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def changed(self, actor: Actor, since: dt.datetime) -> QuerySet[Any]:
         """At least what changed since a moment, deleted rows too, with the column `moment_field`."""
-        raise NotImplementedError
 
     def since(self, actor: Actor, moment: dt.datetime) -> QuerySet[Any]:
         """Of `rows` those that changed since a moment."""
@@ -66,9 +67,9 @@ class Collection:
         found: dt.datetime = getattr(row, self.moment_field)
         return found
 
+    @abstractmethod
     def version(self, row: Any) -> int:
         """A number that rises with every change of the row."""
-        raise NotImplementedError
 
     def is_deleted(self, row: Any) -> bool:
         return False
@@ -88,20 +89,23 @@ class Writable(Collection):
 
     policy = "merge"
 
+    @abstractmethod
     def create(self, actor: Actor, data: Mapping[str, Any]) -> Written:
-        raise NotImplementedError
+        """Store a new row. Raises `InvalidInput` or `PermissionDenied`."""
 
+    @abstractmethod
     def update(
         self, actor: Actor, row_id: UUID, base: int, data: Mapping[str, Any], *, yours_win: bool | None
     ) -> Written:
-        raise NotImplementedError
+        """Change a row that the client knew at version `base`."""
 
+    @abstractmethod
     def delete(self, actor: Actor, row_id: UUID, base: int, *, yours_win: bool | None) -> Written:
-        raise NotImplementedError
+        """Delete a row that the client knew at version `base`."""
 
+    @abstractmethod
     def current(self, actor: Actor, row_id: UUID) -> tuple[int, Json]:
         """The version and the attributes of a row as it is now; of a deleted one nothing but its version."""
-        raise NotImplementedError
 
 
 class Collections:

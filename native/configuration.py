@@ -63,7 +63,7 @@ def configuration(
             "max_upload_bytes": about["max_upload_bytes"],
         },
         "auth": {
-            "methods": ["password", *(["google"] if google.is_configured() else [])],
+            "methods": ["password", "passkey", "device", *(["google"] if google.is_configured() else [])],
             "google_enabled": google.is_configured(),
             "access_token_seconds": access_seconds,
             "registration_open": settings.REGISTRATION,

@@ -34,6 +34,7 @@ MOST_CHANNELS: Final = 10
 FIRED: Final = "security.alert.fired"
 EVENT: Final = "security.alert"
 LOOKUP_SECONDS: Final = 3.0
+ROLES: Final = {**{role.value: role for role in Role}, "user": Role.MEMBER}  # whom a channel in the app may name
 SAID_AS: Final = {
     Level.LOW.value: Severity.INFO, Level.MEDIUM.value: Severity.WARNING,
     Level.HIGH.value: Severity.ERROR, Level.CRITICAL.value: Severity.ERROR,
@@ -212,9 +213,10 @@ def _tell(rule: AlertRule, value: float, now: dt.datetime) -> None:
 
 
 def _notify(rule: AlertRule, target: str, said: str, data: Mapping[str, Any]) -> None:
-    """To the admins, to everybody of a role, or to one member, by the address."""
-    people = _members(rule.organization_id, target) if "@" in target else []
-    roles = [] if "@" in target else [Role(target)] if target in set(Role) else [Role.ADMIN]
+    """To everybody of a role, or to one member, by address or id; to the admins where nobody is named."""
+    one = "@" in target or _is_id(target)
+    people = _members(rule.organization_id, target) if one else []
+    roles = [] if one else [ROLES.get(target, Role.ADMIN)]
     notice = Notice(
         Category.SECURITY, SAID_AS[rule.severity], f"Security alert: {rule.name}"[:200], said,
         "/security/alerts", {"rule_id": data["rule_id"], "severity": rule.severity},
@@ -269,15 +271,20 @@ def _check_channel(actor: Actor, kind: str, target: str) -> None:
             raise ChannelRefused(f"The webhook's address is refused: {refusal.message}", channel=target[:200]) from None
         except PortFailure:
             log.info("alert_webhook_not_resolved")  # Judged again with each delivery, by the guarded client.
-    elif (kind == "email" or "@" in target) and not _members(actor.organization_id, target):
-        raise ChannelRefused("Nobody of your organization has this address.", channel=target[:200])
+    elif kind == "in_app" and (not target or target in ROLES):
+        return
+    elif not _members(actor.organization_id, target, by_id=kind == "in_app"):
+        whom = f"; in the app also an id, or a role: {', '.join(ROLES)}" if kind == "in_app" else ""
+        raise ChannelRefused(f"Name the address of a member of your organization{whom}.", channel=target[:200])
 
 
-def _members(organization_id: UUID, email: str) -> list[UUID]:
+def _members(organization_id: UUID, target: str, *, by_id: bool = True) -> list[UUID]:
     rows = Membership.objects.filter(
-        organization_id=organization_id, is_active=True, user__is_active=True, user__email=normal_email(email)
+        organization_id=organization_id, is_active=True, user__is_active=True, user__is_service=False
     )
-    return list(rows.values_list("user_id", flat=True))
+    if by_id and _is_id(target):
+        return list(rows.filter(user_id=UUID(target)).values_list("user_id", flat=True))
+    return list(rows.filter(user__email=normal_email(target)).values_list("user_id", flat=True))
 
 
 def _is_id(given: Any) -> bool:

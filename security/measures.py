@@ -10,9 +10,9 @@ from typing import Any, Final
 from uuid import UUID
 
 from accounts import factors
-from accounts.models import Membership
 from audit.selectors import Wanted, events_of
 from security.models import RANK, AlertRule, SecurityIncident, Threat
+from security.rules import people_of
 
 MOST_POINTS: Final = 100_000
 OPERATORS: Final[Mapping[str, Callable[[float, float], bool]]] = {
@@ -108,8 +108,7 @@ def coverage(organization_id: UUID) -> Coverage:
 
 
 def active_people(organization_id: UUID) -> list[UUID]:
-    rows = Membership.objects.filter(organization_id=organization_id, is_active=True, user__is_active=True)
-    return list(rows.order_by("id").values_list("user_id", flat=True))
+    return [each.user_id for each in people_of(organization_id)]
 
 
 def _highest(points: list[Any]) -> Line:

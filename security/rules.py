@@ -73,8 +73,10 @@ def listed(*, actor: Actor, category: str = "", now: dt.datetime | None = None) 
 
 
 def people_of(organization_id: UUID) -> list[Membership]:
-    """The active members with their `user`, oldest first."""
-    rows = Membership.objects.filter(organization_id=organization_id, is_active=True, user__is_active=True)
+    """The active members with their `user`, oldest first. A service account is nobody who could have a second factor."""
+    rows = Membership.objects.filter(
+        organization_id=organization_id, is_active=True, user__is_active=True, user__is_service=False
+    )
     return list(rows.select_related("user").order_by("id"))
 
 

@@ -12,8 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import backup_codes, factors, policies, tiers
-from accounts.factors import Factor
+from accounts import policies, tiers
 from accounts.models import Membership, Session, User
 from accounts.policies import Tier
 from accounts.tiers import Facts, Requirement
@@ -186,14 +185,8 @@ def _facts(organization_id: UUID, people: Sequence[UUID], *, now: dt.datetime) -
     members = Membership.objects.filter(organization_id=organization_id, is_active=True, user_id__in=people)
     found = {}
     for member in members.select_related("user"):
-        own = factors.enrolled(member.user_id)
-        found[member.user_id] = Facts(
-            email_verified=member.user.email_verified_at is not None,
-            totp=Factor.TOTP in own,
-            passkey=Factor.WEBAUTHN in own,
-            backup_codes=backup_codes.left(member.user_id),
-            fresh_at=fresh.get(member.user_id),
-            allowed_maximum=not roles or member.role in roles,
+        found[member.user_id] = tiers.facts_about(
+            member.user, fresh_at=fresh.get(member.user_id), allowed_maximum=not roles or member.role in roles
         )
     return found
 

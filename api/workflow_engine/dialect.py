@@ -73,6 +73,7 @@ WORKFLOW_ENGINE = DIALECTS.add(
             "key_invalid": Wording(400, "ERR_400_KEY_INVALID"),
             "link_invalid": Wording(400, "ERR_400_RESET_TOKEN_INVALID"),
             "link_required": Wording(409, "ERR_409_ACCOUNT_EXISTS"),
+            "login_needed": Wording(401, "ERR_401_TOKEN_REQUIRED"),
             "linked_elsewhere": Wording(409, "ERR_409_ACCOUNT_LINKED_ELSEWHERE"),
             "method_not_allowed": Wording(405, "ERR_405_METHOD"),
             "mfa_already_enabled": Wording(409, "ERR_409_ALREADY_ENABLED"),

@@ -10,6 +10,7 @@ import structlog
 from corsheaders.defaults import default_headers
 
 from auterity import env
+from auterity.kernel.json_cache import cache_at
 from auterity.settings.native import native_apps
 from auterity.settings.operators import operators_site
 
@@ -130,16 +131,9 @@ def database(url: str) -> dict[str, Any]:
 
 DATABASES: dict[str, dict[str, Any]] = {"default": database(ENV.database_url)}
 REDIS_URL = ENV.redis_url
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
-        "LOCATION": REDIS_URL,
-        # What is kept there can be done without, so nobody waits long for a server that does not answer.
-        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 1},
-    }
-    if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-}
+
+# What is kept there can be done without. `process` takes what is no JSON.
+CACHES = {"default": cache_at(REDIS_URL), "process": cache_at("") | {"LOCATION": "process"}}
 
 AUTH_USER_MODEL = "accounts.User"
 PASSWORD_HASHERS = [

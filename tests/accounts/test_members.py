@@ -9,6 +9,7 @@ from accounts import inputs, members, selectors, services, tokens
 from accounts.errors import AccountInactive, EmailTaken, LastAdmin, MemberNotFound, TokenInvalid
 from accounts.events import RightsChanged, SessionRevoked
 from accounts.models import Membership, Session, User
+from audit.models import AuditEvent
 from auterity.kernel.access import Role
 from auterity.kernel.errors import InvalidInput, PermissionDenied
 
@@ -165,6 +166,7 @@ def test_everybody_of_the_organization_sees_its_people_in_one_query(
 def test_a_renamed_personal_organization_is_a_company(stranger) -> None:
     assert selectors.profile(stranger).company is None
     renamed = members.organization_update(actor=stranger, name="  Zed & Söhne ")
+    assert AuditEvent.objects.of(stranger).get(event_type="organization.renamed").details["after"] == "Zed & Söhne"
     assert (renamed.name, selectors.organization(stranger).name) == ("Zed & Söhne", "Zed & Söhne")
     assert selectors.profile(stranger).company == "Zed & Söhne"
     for bad in ("", "  ", "x" * 201, "a\x00b"):

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import letters, members, passwords, proofs, services, tokens
+from accounts import letters, links, members, passwords, proofs, services, tokens
 from accounts.errors import LinkInvalid, TokenInvalid, WrongCredentials
 from accounts.models import Letter, LetterKind, Proof, User
 from auterity.kernel.access import Actor
@@ -102,6 +102,22 @@ def test_of_two_changes_at_once_one_counts(change: Any, together: Any, log_in: A
     won = [new for new, result in zip(chosen, results, strict=True) if isinstance(result, services.TokenPair)]
     assert len(won) == 1
     assert log_in(password=won[0]).expires_in == 1800
+
+
+@pytest.mark.django_db
+def test_the_newest_of_three_links_counts_and_a_fourth_waits(admin: Actor) -> None:
+    made = []
+    for _ in range(4):
+        passwords.forgot(email="ann@example.com")
+        for letter in Letter.objects.filter(kind=LetterKind.PASSWORD_RESET).exclude(due_at=None):
+            proofs.make(letter)
+            Letter.objects.filter(pk=letter.pk).update(due_at=None)  # It is on its way no more.
+            made.append(links.proof_token(letter.pk))
+    assert len(made) == 3
+    for earlier in made[:2]:
+        with pytest.raises(LinkInvalid):
+            passwords.reset(token=earlier, password=BETTER)
+    passwords.reset(token=made[2], password=BETTER)
 
 
 @live

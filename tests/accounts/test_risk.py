@@ -15,6 +15,7 @@ from accounts.errors import MfaRequired, RiskBlocked, WrongCredentials
 from accounts.models import LoginAttempt, Session, TrustedDevice
 from accounts.policies import DEFAULT, Rules
 from accounts.risk import Part, judge, network_of
+from audit.models import AuditEvent
 from auterity.kernel.access import Actor
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -142,6 +143,8 @@ def test_a_trusted_device_is_not_questioned_for_being_new(admin: Actor, log_in_f
     pair = log_in_from(at_home_on)
     session = Session.objects.get(pk=pair.session_id)
     assert own_sessions.trusted_until(session) == until
+    told = AuditEvent.objects.of(admin).get(event_type="auth.device.trusted")
+    assert (told.user_id, told.details["name"]) == (admin.user_id, "Tablet")
     assert "tablet" not in f"{session.fingerprint}{TrustedDevice.objects.get().fingerprint}"
     device = own_sessions.trusted(admin).get()
     assert own_sessions.distrust(actor=admin, device_id=device.pk)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.urls import resolve
 from django.utils import timezone
 
 from accounts import overview, policy_changes, tiers
@@ -17,6 +18,7 @@ from accounts.tiers import Facts, Requirement, lacking, tier_of
 from audit.models import AuditEvent
 from auterity.kernel.access import Actor, Permission, Role
 from auterity.kernel.errors import PermissionDenied
+from security import upgrades
 from tests.accounts.authenticator import enable
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -110,6 +112,13 @@ def test_the_overview_adds_up_and_says_what_would_help(admin: Actor) -> None:
     after = overview.of(admin)
     assert (after.score, after.totp, after.backup_codes_remaining) == (65, True, 10)
     assert [each.outcome for each in after.recent_logins] == ["success"]
+
+
+def test_whoever_is_told_what_to_do_is_told_an_address_that_there_is(admin: Actor) -> None:
+    for path in {each.action_path for each in overview.of(admin).parts} | {
+        each.path for each in upgrades.WAYS.values()
+    }:
+        resolve(path)
 
 
 def test_what_happens_to_an_account_is_in_the_trail(admin: Actor) -> None:

@@ -5,8 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from accounts.models import Session
+from api.auterity.bodies.identity import CameBack
+from api.business.bodies.auth import BusinessToken
+from api.workflow_engine.bodies.auth import JwtTokens
+from api.workflow_engine.bodies.enhanced import NewLogin
+from api.workflow_engine.bodies.oauth import OAuthTokens
+from api.workflow_engine.bodies.webauthn import PasskeyTokens
 from tests.api.people import Api, Person
 from tests.api.workflow_engine.browsers import ACCESS, REFRESH, Browser
 from tests.identity import test_google as google
@@ -83,4 +90,13 @@ def test_whoever_does_not_ask_has_no_cookie(ann: Person, asked: str) -> None:
     body = {"challenge_id": begun["challenge_id"], "credential": key.sign(begun["public_key"])}
     answer = Api().post(f"{AUTHENTICATE}/complete", body, X_Session_Cookies=asked)
     assert answer.json()["data"]["access_token"]
+    assert "csrf_token" not in answer.json()["data"]
     assert not {ACCESS, REFRESH} & set(answer.cookies)
+
+
+@pytest.mark.parametrize(
+    "body", [BusinessToken, CameBack, JwtTokens, NewLogin, OAuthTokens, PasskeyTokens], ids=lambda each: each.__name__
+)
+def test_every_login_leaves_out_the_token_that_only_cookies_need(body: type[BaseModel]) -> None:
+    assert "csrf_token" not in body.model_construct(csrf_token=None).model_dump(warnings=False)
+    assert body.model_construct(csrf_token="abc").model_dump(warnings=False)["csrf_token"] == "abc"

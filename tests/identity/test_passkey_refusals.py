@@ -237,3 +237,9 @@ def test_bodies_of_another_shape_are_refused(ann: Person, anyone: Api, body: dic
 def test_nobody_registers_without_a_login(anyone: Api) -> None:
     for step in ("begin", "complete"):
         assert anyone.post(f"/api/v1/webauthn/register/{step}", {}).status_code == 401
+
+
+@pytest.mark.parametrize("nickname", ["", " ", "  \t", "a\nb", "x" * 61])
+def test_a_passkey_has_a_name_that_can_be_read(ann: Person, nickname: str) -> None:
+    answer = ann.api.post("/api/v1/webauthn/register/begin", {"nickname": nickname})
+    assert code_of(answer, 400) == "ERR_400_VALIDATION"

@@ -151,6 +151,7 @@ def test_an_app_is_told_what_it_needs_before_anybody_logs_in(anyone: Api, settin
     assert found["features"] == {"chat": False, "offline_drafts": True, "push": False, "ollama": False}
     assert found["versions"] == {"minimum": "0.0.0", "latest": "0.0.0", "update_required": False}
     assert found["auth"]["access_token_seconds"] == 3600
+    assert found["auth"]["methods"] == ["password", "passkey", "device"]
     assert found["sync"]["max_changes_per_call"] == settings.NATIVE["max_changes"] == 100
 
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 MIB = 1024 * 1024
 ITEMS = 1_000_000
@@ -46,6 +48,7 @@ print(json.dumps({"peak": int(peak.split()[1]) * 1024, "held": len(output.pop("r
 """
 
 
+@pytest.mark.timeout(400)
 def test_a_million_items_are_gone_through(tmp_path: Path) -> None:
     with (tmp_path / "rows.ndjson").open("w") as file:
         file.writelines(f'{{"id": {n}, "name": "Customer {n}", "price": {n}.5}}\n' for n in range(ITEMS))

@@ -3,7 +3,7 @@ from __future__ import annotations
 from uuid import UUID
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 
 from accounts.models import Organization
 from auterity.kernel.access import Role
@@ -12,7 +12,7 @@ from tests.api.people import Person, colleague, founder
 
 @pytest.fixture(autouse=True)
 def nothing_cached() -> None:
-    cache.clear()
+    caches["process"].clear()
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ class Login(BaseModel):
     )
 
     email: str
-    password: str
+    password: Annotated[str, Field(min_length=1)]
 
 
 class Tokens(BaseModel):

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auterity.moments import Moment
+from api.cookies import GivenCsrfToken
 
 
 class PasskeyBody(BaseModel):
@@ -152,4 +153,4 @@ class CameBack(BaseModel):
     refresh_token: str | None = None
     token_type: Literal["bearer"] | None = None
     expires_in: int | None = None
-    csrf_token: str | None = None
+    csrf_token: GivenCsrfToken = None

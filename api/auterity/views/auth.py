@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from accounts import errors, selectors, services
+from accounts import errors, inputs, selectors, services
 from accounts.selectors import Profile
 from api.auterity.bodies import auth as bodies
 from api.auterity.dialect import AuterityView
@@ -51,13 +51,13 @@ class LoginView(AuterityView):
         id="auth_login",
         body=bodies.Login,
         answers={200: bodies.LoggedIn},
-        raises=[each for each in REFUSALS if each is not errors.MfaInvalid],  # It takes no code.
+        raises=[InvalidInput, *(each for each in REFUSALS if each is not errors.MfaInvalid)],  # It takes no code.
     )
     def post(self, call: Call[bodies.Login]) -> Answer:
         """Wrong credentials are one answer, whatever the cause. Where a second factor is on, the answer has `mfa_required`,
         `mfa_token` and `methods` instead of tokens; `/api/auth/mfa` finishes the login."""
         pair = services.login(
-            email=call.body.email,
+            email=inputs.email(call.body.email),
             password=call.body.password,
             dialect=self.dialect.name,
             access_seconds=self.dialect.access_seconds,

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from api.challenge import SecondFactorWanted, either
+from api.cookies import GivenCsrfToken
 
 UserName = Annotated[str, Field(min_length=3, max_length=150, pattern=r"^[A-Za-z0-9_.@+-]+$")]
 
@@ -64,7 +65,7 @@ class BusinessToken(BaseModel):
     token_type: Literal["bearer"] = "bearer"  # noqa: S105  Not a password.
     expires_in: int
     refresh_token: str | None = None
-    csrf_token: str | None = None
+    csrf_token: GivenCsrfToken = None
 
 
 class BusinessLoggedIn(RootModel[BusinessToken | SecondFactorWanted]):

@@ -18,7 +18,7 @@ class OrchestratorLogin(BaseModel):
     )
 
     email: str
-    password: str
+    password: Annotated[str, Field(min_length=1)]
     otp_code: Annotated[str | None, Field(max_length=20)] = None
 
 

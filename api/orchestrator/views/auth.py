@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accounts import errors, second_factors, services
+from accounts import errors, inputs, second_factors, services
 from accounts import logins as account_logins
 from api import logins
 from api.base import Answer, Call, operation
@@ -10,6 +10,7 @@ from api.logins import NO_STORE
 from api.needs import OPEN, PERSON
 from api.orchestrator.bodies import auth as bodies
 from api.orchestrator.dialect import OrchestratorView
+from auterity.kernel.errors import InvalidInput
 
 
 class OrchestratorLoginView(OrchestratorView):
@@ -21,14 +22,15 @@ class OrchestratorLoginView(OrchestratorView):
         body=bodies.OrchestratorLogin,
         answers={200: bodies.OrchestratorLoginAnswer},
         needs=OPEN,
-        raises=logins.REFUSALS,
+        raises=[InvalidInput, *logins.REFUSALS],
     )
     def post(self, call: Call[bodies.OrchestratorLogin]) -> Answer:
         """Tokens for a day. Where a second factor is on and no `otp_code` was sent, the answer has `mfa_required`, `mfa_token`
         and `methods` instead of tokens."""
         body = call.body
+        email = inputs.email(body.email)
         pair = logins.by_password(
-            call.request, self.dialect, email=body.email, password=body.password, code=body.otp_code, remember=True
+            call.request, self.dialect, email=email, password=body.password, code=body.otp_code, remember=True
         )
         actor = pair.actor
         user = bodies.OrchestratorUser.model_validate(

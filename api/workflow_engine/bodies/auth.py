@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auterity.moments import Moment
+from api.cookies import GivenCsrfToken
 
 ShownRole = Literal["admin", "manager", "user", "viewer"]
 TotpCode = Annotated[str, Field(min_length=6, max_length=8, description="Of an authenticator app.")]
@@ -43,7 +44,7 @@ class JwtTokens(BaseModel):
     refresh_token: str | None = None
     refresh_expires_in: int | None = None
     session_id: UUID
-    csrf_token: str | None = None
+    csrf_token: GivenCsrfToken = None
 
 
 class JwtRefresh(BaseModel):

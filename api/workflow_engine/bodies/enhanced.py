@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auterity.moments import Moment
+from api.cookies import GivenCsrfToken
 from api.workflow_engine.bodies.auth import ShownRole, TotpCode
 from api.workflow_engine.bodies.webauthn import AssertedCredential
 
@@ -83,7 +84,7 @@ class NewLogin(BaseModel):
     session_id: UUID | None = None
     user_id: UUID | None = None
     role: ShownRole | None = None
-    csrf_token: str | None = None
+    csrf_token: GivenCsrfToken = None
 
 
 class AdvancedLoggedIn(NewLogin):

@@ -58,7 +58,7 @@ class NativeSyncRequest(BaseModel):
     ]
     device_id: UUID | None = None
     changes: Annotated[list[SyncChange], Field(max_length=MOST_CHANGES)] = []
-    limit: Annotated[int, Field(ge=1, le=500, description="Changes in the answer.")] = 100
+    limit: Annotated[int, Field(strict=True, ge=1, le=500, description="Changes in the answer.")] = 100
     conflict_policy: Annotated[
         Literal["server_wins", "client_wins", "manual"],
         Field(

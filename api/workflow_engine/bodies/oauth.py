@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.auterity.moments import Moment
+from api.cookies import GivenCsrfToken
 
 Store = Literal["local", "google"]
 
@@ -54,7 +55,7 @@ class OAuthTokens(BaseModel):
     token_type: str | None = None
     expires_in: int | None = None
     refresh_token: str | None = None
-    csrf_token: Annotated[str | None, Field(exclude_if=lambda token: token is None)] = None
+    csrf_token: GivenCsrfToken = None
 
 
 class OAuthArrived(BaseModel):

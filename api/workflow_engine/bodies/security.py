@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from api.auterity.moments import Instant, Moment
 
@@ -135,7 +135,7 @@ class AuditLogEntry(BaseModel):
     event_type: Annotated[
         str, Field(min_length=3, max_length=80, description="custom.name: a to z, 0 to 9, _ and dots.")
     ]
-    action: Annotated[str, Field(min_length=1, max_length=80)]
+    action: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=80)]
     resource_type: Annotated[str, Field(max_length=80)] = ""
     resource_id: Annotated[str, Field(max_length=200)] = ""
     outcome: Literal["success", "failure", "denied"] = "success"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from api.auterity.moments import Instant, Moment
 from api.workflow_engine.pages import PerPageQuery, SortedQuery
@@ -184,8 +184,8 @@ class IncidentReport(BaseModel):
         },
     )
 
-    title: Annotated[str, Field(min_length=5, max_length=200)]
-    description: Annotated[str, Field(min_length=10, max_length=10_000)]
+    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=5, max_length=200)]
+    description: Annotated[str, StringConstraints(strip_whitespace=True, min_length=10, max_length=10_000)]
     severity: SeverityName
     category: IncidentKind = "other"
     affected: AffectedWish = AffectedWish()
@@ -247,12 +247,12 @@ class AlertCondition(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     operator: Literal["gt", "gte", "lt", "lte", "eq"]
-    threshold: Annotated[float, Field(ge=-1e9, le=1e9, allow_inf_nan=False)]
-    window_minutes: Annotated[int, Field(ge=1, le=1440)]
+    threshold: Annotated[float, Field(strict=True, ge=-1e9, le=1e9, allow_inf_nan=False)]
+    window_minutes: Annotated[int, Field(strict=True, ge=1, le=1440)]
 
 
 class AlertChannel(BaseModel):
-    """`target`: an address of a member, a URL, or for in_app a role or a member's address (empty: the admins)."""
+    """`target`: an address of a member, a URL, or for in_app a role, a member's address or id (empty: the admins)."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -282,7 +282,7 @@ class AlertWish(BaseModel):
     enabled: bool = True
     severity: SeverityName = "medium"
     channels: Annotated[list[AlertChannel], Field(max_length=10)] = []
-    cooldown_minutes: Annotated[int, Field(ge=0, le=1440)] = 60
+    cooldown_minutes: Annotated[int, Field(strict=True, ge=0, le=1440)] = 60
     filter: Annotated[
         dict[str, Any], Field(description="For audit_event: event_type, severity, outcome, user_id and so on.")
     ] = {}

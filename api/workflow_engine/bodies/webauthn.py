@@ -8,10 +8,13 @@ from uuid import UUID
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
 from api.auterity.moments import Moment
+from api.cookies import GivenCsrfToken
 from api.workflow_engine.bodies.auth import ShownRole
 
 B64 = Annotated[str, Field(max_length=65536, pattern=r"^[A-Za-z0-9_-]*=*$", description="Base64url.")]
-Nickname = Annotated[str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Nickname = Annotated[
+    str, Field(min_length=1, max_length=60, pattern=r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$")
+]
 Verification = Literal["required", "preferred"]
 
 
@@ -163,7 +166,7 @@ class PasskeyTokens(BaseModel):
     expires_in: int
     refresh_token: str | None = None
     refresh_expires_in: int | None
-    csrf_token: str | None = None
+    csrf_token: GivenCsrfToken = None
     session_id: UUID
     user_id: UUID
     role: ShownRole

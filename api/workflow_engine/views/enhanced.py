@@ -31,7 +31,7 @@ from workflows import errors as workflow_errors
 from workflows import selectors as workflow_selectors
 
 _CODES = {"backup_codes": "totp"}  # They come with an authenticator.
-TRIES = guesses.ONE_LOGIN.tries
+TRIES = guesses.ONE_LOGIN.tries  # A right code clears what was wrong before.
 
 
 class MultiFactorView(WorkflowEngineView):
@@ -71,7 +71,8 @@ class MultiFactorView(WorkflowEngineView):
         if body.action == "send_code":
             if body.method != Factor.EMAIL_CODE:
                 raise errors.MfaMethodUnavailable
-            return _sent(account_logins.send_code(mfa_token=mfa_token))
+            to = account_logins.send_code(mfa_token=mfa_token)
+            return _sent(to, account_logins.tries_left(mfa_token=mfa_token))
         client = logins.client(call.request, self.dialect)
         if body.method == Factor.WEBAUTHN:
             given = _assertion(body)
@@ -91,7 +92,8 @@ class MultiFactorView(WorkflowEngineView):
         if body.action == "send_code":
             if body.method != Factor.EMAIL_CODE or Factor.EMAIL_CODE not in methods(actor.user_id):
                 raise errors.MfaMethodUnavailable(methods=[*methods(actor.user_id)])
-            return _sent(mail_codes.send(User.objects.get(pk=actor.user_id)))
+            to = mail_codes.send(User.objects.get(pk=actor.user_id))
+            return _sent(to, account_logins.tries_left(actor=actor))
         if body.method == Factor.WEBAUTHN:
             until, _ = passkeys.step_up(actor=actor, **_assertion(body))
         else:
@@ -224,5 +226,5 @@ def _assertion(body: bodies.MultiFactor) -> dict[str, Any]:
     return {"ceremony_id": body.challenge_id, "credential": as_browsers_name_it(body.credential)}
 
 
-def _sent(to: str) -> Answer:
-    return Answer(bodies.MultiFactorDone(verified=False, code_sent_to=to, attempts_left=TRIES), headers=NO_STORE)
+def _sent(to: str, left: int) -> Answer:
+    return Answer(bodies.MultiFactorDone(verified=False, code_sent_to=to, attempts_left=left), headers=NO_STORE)

@@ -145,7 +145,10 @@ class SessionValidateView(LoginAtHandView):
             expires_at=expires_at,
             seconds_left=left,
             bound_to_device=bound,
-            anomalies=_anomalies(session, here),
+            anomalies=[
+                bodies.SessionAnomaly.model_validate({"code": code, "detail": detail})
+                for code, detail in own_sessions.differences(session, here)
+            ],
             **told,
         )
         return Answer(answer, headers=NO_STORE, cookies=kept)
@@ -185,19 +188,6 @@ def _is_bound(session: Session) -> bool:
     """Whether the login was begun by a device that named itself; others are known by their program's name alone."""
     program = Client(session.dialect, 0, user_agent=session.user_agent)
     return session.device_id is not None or session.fingerprint != risk.fingerprint_of(program)
-
-
-def _anomalies(session: Session, here: Client) -> list[bodies.SessionAnomaly]:
-    found = []
-    if session.address != here.address:
-        found.append(bodies.SessionAnomaly(code="ip_changed", detail="The address is another than at the login."))
-    if session.user_agent != here.user_agent[:400]:
-        found.append(
-            bodies.SessionAnomaly(code="user_agent_changed", detail="The program is another than at the login.")
-        )
-    if here.fingerprint and risk.fingerprint_of(here) != session.fingerprint:
-        found.append(bodies.SessionAnomaly(code="device_changed", detail="The device is another than at the login."))
-    return found
 
 
 def _status(actor: Actor, now: dt.datetime) -> bodies.SecurityStatus:

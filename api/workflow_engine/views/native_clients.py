@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts import errors as login_errors
 from accounts import selectors
 from accounts.narrow import NarrowToken
+from accounts.newcomers import Newcomer
 from accounts.pairs import TokenPair
 from api import logins
 from api.base import Answer, Call, operation
@@ -19,10 +20,9 @@ from api.workflow_engine.dialect import WorkflowEngineView
 from api.workflow_engine.views.auth import LOGIN_ERRORS, NO_STORE
 from auterity.kernel.access import Scope
 from auterity.kernel.errors import InvalidInput, ScopeDenied
-from devices import background, errors, installations, renewals
+from devices import background, errors, installations, proofs, renewals
 from devices import selectors as devices
 from devices.background import Signature
-from devices.installations import Newcomer
 
 REFRESH_TOKEN, DEVICE, SESSION = "refresh_token", "device", "session"
 
@@ -168,10 +168,8 @@ class NativeExchangeView(WorkflowEngineView):
             errors.GrantIncomplete,
             errors.ClientInvalid,
             RefreshInvalid,
-            errors.DeviceChallengeInvalid,
-            errors.SignatureInvalid,
+            *proofs.REFUSALS,
             errors.NoDeviceLogin,
-            errors.DeviceRevoked,
             login_errors.TokenInvalid,
             login_errors.TokenExpired,
             ScopeDenied,

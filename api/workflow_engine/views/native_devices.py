@@ -80,14 +80,7 @@ class DeviceAuthenticateView(WorkflowEngineView):
         id="native_device_authenticate",
         body=bodies.DeviceAuthenticate,
         answers={200: bodies.DeviceAuthentication},
-        raises=[
-            InvalidInput,
-            errors.DeviceChallengeInvalid,
-            errors.SignatureInvalid,
-            errors.DeviceRevoked,
-            errors.ClientInvalid,
-            *LOGIN_ERRORS,
-        ],
+        raises=[InvalidInput, *proofs.REFUSALS, errors.ClientInvalid, *LOGIN_ERRORS],
     )
     def post(self, call: Call[bodies.DeviceAuthenticate]) -> Answer:
         """Two calls: the first gets a challenge, for an id that nobody has too; the second answers it, once, within a minute.

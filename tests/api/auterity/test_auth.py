@@ -8,6 +8,7 @@ import jwt
 import pytest
 
 from accounts.models import Membership, Organization, Session, User
+from audit.models import AuditEvent
 from tests.api.graphs import CROSS_SYSTEM, LOGIN, REGISTRATION
 from tests.api.people import PASSWORD, Api, Person, refusal
 from tests.api.shapes import USER, wrong
@@ -106,11 +107,22 @@ def test_the_login_of_001_gives_both_documents_tokens(anyone: Api, john: dict[st
 def test_every_wrong_credential_gets_one_answer(anyone: Api, john: dict[str, Any]) -> None:
     messages = {
         refusal(anyone.post("/api/auth/login", LOGIN | wrong_part), 401, "AUTH_001")["message"]
-        for wrong_part in ({"password": "another"}, {"email": "nobody@example.com"}, {"email": "not an address"})
+        for wrong_part in ({"password": "another"}, {"email": "nobody@example.com"})
     }
     assert len(messages) == 1
     assert anyone.post("/api/auth/login", LOGIN | {"password": "x"}).headers["WWW-Authenticate"] == "Bearer"
     assert Session.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "code"),
+    [({"email": "not an address"}, "VAL_003"), ({"email": ""}, "VAL_002"), ({"password": ""}, "VAL_001")],
+)
+def test_what_can_be_nobodys_credential_is_invalid_input(
+    anyone: Api, john: dict[str, Any], part: dict[str, str], code: str
+) -> None:
+    error = refusal(anyone.post("/api/auth/login", LOGIN | part), 400, code)
+    assert error["details"]["field"] == next(iter(part))
 
 
 def test_an_inactive_account_is_told_after_the_right_password_only(anyone: Api, john: dict[str, Any]) -> None:
@@ -181,6 +193,10 @@ def test_the_cross_system_token_of_001(ann: Person) -> None:
     assert body["permissions"] == ["ai:route", "metrics:read"]
     refusal(Api(body["token"]).get("/api/auth/me"), 401, "AUTH_001")
     refusal(Api(body["token"]).post("/api/auth/refresh"), 401, "AUTH_001")
+    told = AuditEvent.objects.of(ann.actor).get(event_type="auth.cross_system_token.issued")
+    assert (told.user_id, told.resource_id) == (ann.actor.user_id, "relaycore")
+    assert told.details["permissions"] == ["ai:route", "metrics:read"]
+    assert body["token"] not in str(vars(told))
 
 
 @pytest.mark.parametrize(

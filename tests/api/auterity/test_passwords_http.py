@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts import links, proofs
 from accounts.models import Letter, LetterKind, User
+from audit.models import AuditEvent
 from tests.api.people import PASSWORD, Api, Person, refusal
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +56,7 @@ def test_a_confirmed_address_is_shown(ann: Person) -> None:
     assert ann.api.post(f"{AUTH}/verify-email/send").status_code == 202
     token = link_token(ann.email, LetterKind.EMAIL_VERIFICATION)
     assert Api().post(f"{AUTH}/verify-email", {"token": token}).status_code == 204
+    assert AuditEvent.objects.of(ann.actor).get(event_type="auth.email.verified").user_id == ann.actor.user_id
     assert ann.api.get(f"{AUTH}/me").json()["email_verified"] is True
     refusal(Api().post(f"{AUTH}/verify-email", {"token": token}), 400, "VAL_001")
 

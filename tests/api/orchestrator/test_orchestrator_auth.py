@@ -59,6 +59,10 @@ def test_a_logout_says_so_and_kills_the_token(ann: Person, anyone: Api) -> None:
 def test_refusals_are_002s(ann: Person, anyone: Api) -> None:
     wrong = anyone.post(f"{AUTH}/login", {"email": ann.email, "password": "wrong"})
     assert orchestrator_refusal(wrong, 401, "AUTHENTICATION_REQUIRED")["details"] == []
+    for bad in ({"email": ""}, {"email": "nobody"}, {"password": ""}):
+        body = {"email": ann.email, "password": PASSWORD, **bad}
+        error = orchestrator_refusal(anyone.post(f"{AUTH}/login", body), 422, "VALIDATION_ERROR")
+        assert [each["field"] for each in error["details"]] == list(bad)
     missing = orchestrator_refusal(anyone.post(f"{AUTH}/login", {"email": ann.email}), 422, "VALIDATION_ERROR")
     assert missing["details"] == [{"field": "password", "message": "This field is required."}]
     orchestrator_refusal(anyone.post(f"{AUTH}/login", raw=b"{"), 400, "INVALID_REQUEST")

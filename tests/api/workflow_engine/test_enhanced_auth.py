@@ -49,6 +49,7 @@ def waiting(ann: Person, app: App) -> str:
 def test_a_login_that_is_like_the_others_is_let_in_and_says_how_it_was_judged(ann: Person) -> None:
     found = data_of(log_in(ann, trust_device=True))
     assert found["decision"] == "allow"
+    assert "csrf_token" not in found
     assert found["mfa"] == {"required": False, "mfa_token": None, "methods": [], "expires_at": None}
     assert 0 <= found["risk"]["score"] < found["risk"]["thresholds"]["challenge"]
     assert len(found["risk"]["factors"]) == 8
@@ -130,6 +131,10 @@ def test_a_mailed_code_finishes_the_login_of_whoever_has_set_up_nothing(ann: Per
     letter = Letter.objects.filter(recipient=ann.email, kind=LetterKind.EMAIL_CODE).latest("id")
     proofs.make(letter)
     code = links.mail_code(letter.pk)
+    wrong = {"method": "email_code", "mfa_token": token, "code": "000000" if code != "000000" else "111111"}
+    refused(Api().post(FACTOR, wrong), 401, "ERR_401_MFA_INVALID")
+    again = data_of(Api().post(FACTOR, {"method": "email_code", "mfa_token": token, "action": "send_code"}))
+    assert (sent["attempts_left"], again["attempts_left"]) == (5, 4)
     found = data_of(Api().post(FACTOR, {"method": "email_code", "mfa_token": token, "code": code}))
     assert found["access_token"]
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts.models import Session
+from accounts.models import OrganizationPolicies, Session, User
+from audit.models import AuditEvent
 from tests.accounts.authenticator import enable
 from tests.api.envelopes import data_of, refused
 from tests.api.people import PASSWORD, Api, Person
@@ -70,8 +71,23 @@ def test_a_second_factor_is_not_stepped_over(ann: Person, member: Person) -> Non
     assert found["token"]["access_token"] is None
     wrong = data_of(ann.api.post(TRACE, body(member, issue_token=True, totp_code=app.wrong())))
     assert wrong["failure_code"] == "ERR_401_MFA_INVALID"
+    told = AuditEvent.objects.of(ann.actor).get(event_type="auth.login.failed")  # In the organization's own trail.
+    assert told.user_id == member.actor.user_id
     right = data_of(ann.api.post(TRACE, body(member, issue_token=True, totp_code=app.code())))
     assert right["token"]["access_token"]
+
+
+def test_the_tier_that_everybody_should_have_is_looked_at(ann: Person, member: Person) -> None:
+    rules = OrganizationPolicies.objects.of(ann.actor).get_or_create(organization_id=ann.actor.organization_id)[0]
+    rules.chosen = {"minimum_tier": "elevated"}
+    rules.save()
+    app, _ = enable(member.actor, now=timezone.now() - timedelta(minutes=5))
+    tier = data_of(ann.api.post(TRACE, body(member, totp_code=app.code())))["checks"][-1]
+    assert (tier["name"], tier["passed"]) == ("policy_tier", False)
+    assert "verified_email" in tier["detail"]
+    User.objects.filter(pk=member.actor.user_id).update(email_verified_at=timezone.now())
+    tier = data_of(ann.api.post(TRACE, body(member, totp_code=app.code(steps=1))))["checks"][-1]
+    assert (tier["name"], tier["passed"]) == ("policy_tier", True)
 
 
 def test_an_admin_learns_nothing_of_others(ann: Person, otto: Person) -> None:

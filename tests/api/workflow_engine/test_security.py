@@ -6,10 +6,10 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from django.core.cache import cache
+from django.core.cache import caches
 from django.utils import timezone
 
-from accounts import policy_changes
+from accounts import policy_changes, service_accounts
 from accounts.models import Session, User
 from audit import chain, guards
 from audit.models import AuditEvent
@@ -30,7 +30,7 @@ EVENT = {"event_type": "custom.door.opened", "action": "open"}
 
 @pytest.fixture(autouse=True)
 def nothing_cached() -> None:
-    cache.clear()
+    caches["process"].clear()
 
 
 def verified(person: Person) -> None:
@@ -161,6 +161,7 @@ def test_a_repeat_with_the_same_key_is_the_same_event(member: Person) -> None:
         ({"event_type": "custom.Weird-Name"}, "ERR_400_VALIDATION"),
         ({"event_type": "custom."}, "ERR_400_VALIDATION"),
         ({"action": ""}, "ERR_400_VALIDATION"),
+        ({"action": " "}, "ERR_400_VALIDATION"),
         ({"occurred_at": "2999-01-01T00:00:00Z"}, "ERR_400_VALIDATION"),
         ({"occurred_at": "2020-01-01T00:00:00Z"}, "ERR_400_VALIDATION"),
         ({"details": {"x": "y" * 20_000}}, "ERR_400_VALIDATION"),
@@ -189,6 +190,15 @@ def test_controls_count_what_is_there(ann: Person, member: Person) -> None:
     assert found["status"] == "non_compliant"
     assert 0 <= found["score"] < 100
     assert all(each["remedy"] for each in found["controls"] if each["status"] in ("fail", "warn"))
+
+
+def test_a_service_account_is_nobody_who_could_have_a_second_factor(ann: Person, member: Person) -> None:
+    service_accounts.create(actor=ann.actor, name="Importer", role=Role.MEMBER)
+    found = data_of(ann.api.get(COMPLIANCE))
+    assert found["users"]["total"] == 2
+    assert {each["id"]: each["evidence"]["count"] for each in found["controls"]}["access.mfa"] == 2
+    shown = data_of(ann.api.get("/api/v1/security-metrics/dashboard"))
+    assert (shown["mfa"]["users"], sum(shown["tiers"].values())) == (2, 2)
 
 
 def test_somebody_who_tampered_with_the_trail_is_found_out(ann: Person) -> None:

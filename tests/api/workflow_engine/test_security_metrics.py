@@ -117,6 +117,8 @@ def test_people_and_events_of_others_are_refused_without_a_word_about_them(ann: 
         {"evidence_event_ids": [str(theirs.pk)]},
         {"category": "cooking"},
         {"title": "x"},
+        {"title": " " * 5},
+        {"description": " " * 10},
         {"severity": "huge"},
         {"occurred_at": "2999-01-01T00:00:00Z"},
         {"status": "resolved"},
@@ -272,6 +274,16 @@ def test_an_alert_is_told_once_a_cooldown_by_every_channel(ann: Person, member: 
     assert alerts.evaluate_all(now=now + dt.timedelta(minutes=31)) == 0  # The failures are out of the window.
 
 
+@pytest.mark.parametrize("target", ["", "admin", "user", "ann@example.com", "id"])
+def test_whom_an_alert_in_the_app_may_name(ann: Person, member: Person, target: str) -> None:
+    target = {"id": str(ann.actor.user_id), "ann@example.com": ann.email}.get(target, target)
+    channel = {"type": "in_app", "target": target}
+    data_of(ann.api.post(f"{BASE}/alerts/configure", {**RULE, "channels": [channel]}), 201)
+    alerts._notify(AlertRule.objects.of(ann.actor).get(), target, "Said.", {"rule_id": "1"})
+    told = UserNotification.objects.of(ann.actor).filter(title__startswith="Security alert")
+    assert [each.user_id for each in told] == [member.actor.user_id if target == "user" else ann.actor.user_id]
+
+
 @pytest.mark.parametrize(
     "channel",
     [
@@ -286,6 +298,8 @@ def test_an_alert_is_told_once_a_cooldown_by_every_channel(ann: Person, member: 
         {"type": "email", "target": "stranger@elsewhere.example"},
         {"type": "email", "target": "otto@other.example"},
         {"type": "in_app", "target": "otto@other.example"},
+        {"type": "in_app", "target": "01931f0e-7b1a-7c3e-9d52-0a4bb6a5a001"},
+        {"type": "in_app", "target": "nobody in particular"},
     ],
 )
 def test_where_alerts_may_not_go(ann: Person, otto: Person, channel: dict[str, str]) -> None:
@@ -303,6 +317,8 @@ def test_where_alerts_may_not_go(ann: Person, otto: Person, channel: dict[str, s
         {"filter": {"user_id": "x"}},
         {"filter": {"event_type": ["a"]}},
         {"cooldown_minutes": -1},
+        {"cooldown_minutes": True},
+        {"condition": {"operator": "gt", "threshold": True, "window_minutes": 5}},
         {"name": " "},
         {"surprise": 1},
     ],
