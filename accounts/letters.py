@@ -18,15 +18,9 @@ from engine.ports import Mail
 
 CLAIM_SECONDS: Final = 120.0  # longer than a mail server may take
 MAX_ATTEMPTS: Final = 10
-<<<<<<< HEAD
 POINTLESS: Final = "Not sent: its cause was gone."
-PAUSE: Final = dt.timedelta(minutes=1)  # between two mails of a kind that anybody can have sent to an address
-=======
-PAUSE: Final = dt.timedelta(
-    minutes=1
-)  # between two mails of a kind that anybody can have sent to an address, on average
+PAUSE: Final = dt.timedelta(minutes=1)  # between two mails of a kind that anybody can ask for, on average
 BURSTS: Final = {LetterKind.PASSWORD_RESET: 3}  # that may come at once: the link of the newest replaces those before it
->>>>>>> identity
 
 
 def owe_invitation(invitation: Invitation) -> None:
