@@ -17,8 +17,8 @@ from auterity.kernel.models import first_id_of
 from engine.ports import Mail
 
 CLAIM_SECONDS: Final = 120.0  # longer than a mail server may take
-MAX_ATTEMPTS: Final = 10
 POINTLESS: Final = "Not sent: its cause was gone."
+MAX_ATTEMPTS: Final = 10
 PAUSE: Final = dt.timedelta(minutes=1)  # between two mails of a kind that anybody can have sent to an address
 
 
