@@ -4,8 +4,11 @@
 import os
 import sys
 
+from auterity.kernel.memory import begin_loading
+
 
 def main() -> None:
+    begin_loading()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auterity.settings.dev")
     from django.core.management import execute_from_command_line
 

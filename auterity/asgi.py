@@ -4,6 +4,9 @@ import os
 
 import django
 
+from auterity.kernel.memory import begin_loading
+
+begin_loading()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auterity.settings.dev")
 django.setup(set_prefix=False)
 

@@ -10,13 +10,15 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.apps import apps
 from django.conf import settings
 
+from auterity.kernel.memory import begin_loading, settle_in
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "auterity.settings.dev")
 if (
     not apps.models_ready
 ):  # Celery's command line imports this first; Django's own start-up comes here with models ready.
+    begin_loading()
     django.setup()
 
-from auterity.kernel.memory import settle_in
 from auterity.kernel.ticks import TICKS
 from executions.hints import HINTS
 from executions.runner import Runner

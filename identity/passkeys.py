@@ -6,7 +6,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -31,6 +31,9 @@ from identity.errors import (
 )
 from identity.events import PasskeyAdded, PasskeySuspended
 from identity.models import Ceremony, Passkey, Purpose
+
+if TYPE_CHECKING:
+    from identity.verification import Asserted
 
 LIMIT: Final = 10
 LIFETIME: Final = dt.timedelta(minutes=5)
@@ -101,7 +104,7 @@ def begin_registration(
             "name": user.email,
             "displayName": f"{user.first_name} {user.last_name}".strip() or user.email,
         },
-        "pubKeyCredParams": [{"type": "public-key", "alg": each.value} for each in ceremonies.ALGORITHMS],
+        "pubKeyCredParams": [{"type": "public-key", "alg": each} for each in ceremonies.ALGORITHMS],
         "timeout": ceremonies.TIMEOUT_MS,
         "excludeCredentials": ceremonies.descriptors(present),
         "authenticatorSelection": selection,
@@ -122,11 +125,13 @@ def finish_registration(
 
     Raises `ChallengeInvalid`, `AttestationInvalid`, `PasskeyExists` or `PasskeyLimit`.
     """
+    from identity import verification  # Here, so that no start waits for what only passkeys need.
+
     now = now or timezone.now()
     ceremony = _spent(
         Q(pk=ceremony_id, purpose=Purpose.REGISTER, user_id=actor.user_id, session_id=actor.session_id), now
     )
-    found = ceremonies.registered(
+    found = verification.registered(
         credential, challenge=bytes(ceremony.challenge), verified=ceremony.user_verification == REQUIRED
     )
     try:
@@ -274,6 +279,8 @@ def _answered(
     ceremony: Ceremony, credential: Mapping[str, Any], *, alone: bool, now: dt.datetime, user_id: UUID | None = None
 ) -> Passkey:
     """The passkey that signed, its count moved on. Raises `AssertionInvalid` or `PasskeyCloned`."""
+    from identity import verification  # As above.
+
     handle = (credential.get("response") or {}).get("userHandle") or None
     passkey = (
         Passkey.objects.select_related("user").filter(credential_id=str(credential.get("id", "")).rstrip("=")).first()
@@ -288,7 +295,7 @@ def _answered(
         or not ceremonies.same_person(handle, passkey.user_id)
     ):
         raise AssertionInvalid
-    found = ceremonies.asserted(
+    found = verification.asserted(
         credential,
         challenge=bytes(ceremony.challenge),
         public_key=bytes(passkey.public_key),
@@ -299,7 +306,7 @@ def _answered(
     return passkey
 
 
-def _count(passkey: Passkey, found: ceremonies.Asserted, now: dt.datetime) -> None:
+def _count(passkey: Passkey, found: Asserted, now: dt.datetime) -> None:
     """Move the count on, in one guarded UPDATE: of two answers with one count one is a copy's."""
     rows = Passkey.objects.filter(pk=passkey.pk, suspended_at=None)
     onward = rows.filter(sign_count=0) if found.sign_count == 0 else rows.filter(sign_count__lt=found.sign_count)

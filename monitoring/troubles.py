@@ -105,9 +105,9 @@ def _incidents() -> list[Trouble]:
             "critical" if each.severity in ("high", "critical") else "warning",
             f"Nobody has taken up the security incident {each} of {each.organization}.",
             each.created_at,
-            "security_securityincident_change",
-            each.pk,
-            mend="look at it, and take it up from the list",
+            "security_securityincident_changelist",
+            filters={"q": str(each.pk)},
+            mend="look at it, and take it up",
         )
         for each in found.select_related("organization")[:SHOWN]
     ]

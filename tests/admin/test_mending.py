@@ -106,12 +106,15 @@ def test_an_effect_in_doubt_is_found_and_settled(operator, doubtful, in_state, a
 
 
 def test_an_incident_is_taken_up_and_resolved_with_a_note(operator, incident, root) -> None:
-    (trouble,) = wrong("security_securityincident_change")
-    assert (trouble.severity, trouble.key) == ("critical", incident.pk)
+    (trouble,) = wrong("security_securityincident_changelist")
+    assert trouble.severity == "critical"
+    assert [each.pk for each in operator.get(reverse(INCIDENTS), trouble.filters).context["cl"].result_list] == [
+        incident.pk
+    ]
     sent = {"_selected_action": [str(incident.pk)]}
     operator.post(reverse(INCIDENTS), {**sent, "action": "investigate"})
     incident.refresh_from_db()
-    assert (incident.status, wrong("security_securityincident_change")) == ("investigating", [])
+    assert (incident.status, wrong("security_securityincident_changelist")) == ("investigating", [])
     asked = operator.post(reverse(INCIDENTS), {**sent, "action": "resolve"})
     assert "INC-000001 Strange logins" in asked.content.decode()
     incident.refresh_from_db()

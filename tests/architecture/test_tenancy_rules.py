@@ -47,7 +47,9 @@ MAY_LOOK_ACROSS_TENANTS = {
     "integrations/selectors.py",  # what was given up, for operators
     "integrations/services.py",
     "integrations/webhooks.py",  # results that are due, whoever's they are
+    "security/admin.py",
     "security/alerts.py",  # rules that are looked at each minute, whoever's they are
+    "security/selectors.py",  # incidents that nobody has taken up, for operators
     "security/threats.py",  # what detectors find, in whoever's trail
     "security/upgrades.py",  # what has come to lack nothing, whoever asked for it
     "privacy/exporting.py",  # one person's files, whichever organizations they are in
