@@ -35,6 +35,7 @@ from api.dialect import DIALECTS, Dialect
 from api.idempotency import once
 from api.later import Later, answer_later
 from api.needs import Needs
+from api.negotiation import ByPreference, preferred
 from api.parsers import JsonParser, JsonRenderer
 from api.problems import (
     Crashed,
@@ -113,6 +114,7 @@ class WordsRefusals(APIView):
     """A view whose refusals are said in its dialect's envelope."""
 
     dialect: ClassVar[Dialect]
+    content_negotiation_class = ByPreference
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
         return self._answer_problem
@@ -349,5 +351,5 @@ def said(request: HttpRequest, error: DomainError) -> HttpResponse:
     """A refusal outside a view, in the envelope of the dialect of the path's prefix and in the type that was asked for."""
     dialect = DIALECTS.of_path(request.path_info) or next(iter(DIALECTS))
     worded = dialect.word(request, error)
-    media = request.get_preferred_type(list(dialect.media)) or dialect.media[0]
+    media = preferred(request, dialect.media) or dialect.media[0]
     return HttpResponse(orjson.dumps(worded.body), status=worded.status, headers=worded.headers, content_type=media)

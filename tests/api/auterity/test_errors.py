@@ -65,6 +65,7 @@ def test_a_method_that_an_address_does_not_take(api: Api, method: str, path: str
 def test_an_answer_that_nobody_can_write(api: Api) -> None:
     refusal(api.get(WORKFLOWS, Accept="text/html"), 406, "VAL_001")
     refusal(api.get(WORKFLOWS, Accept="application/vnd.auterity.v2+json"), 406, "VAL_001")
+    refusal(api.get(WORKFLOWS, Accept="application/json;q=0"), 406, "VAL_001")
 
 
 def test_a_query_parameter_named_format_decides_nothing(api: Api) -> None:
