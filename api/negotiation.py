@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.http import HttpRequest
@@ -37,10 +37,12 @@ class ByPreference(DefaultContentNegotiation):
     """REST framework's own looks at the order of types only, and takes those that are refused by `q=0`."""
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        by_media: dict[str, Any] = {str(each.media_type): each for each in reversed(renderers)}
-        chosen = preferred(request._request, [str(each.media_type) for each in renderers])
+        by_media: dict[str, Any] = {}
+        for each in renderers:
+            by_media.setdefault(str(each.media_type), each)
+        chosen = preferred(request._request, list(by_media))
         if chosen is None:
-            raise NotAcceptable(available_renderers=renderers)
+            raise NotAcceptable(available_renderers=list(by_media.values()))
         return by_media[chosen], chosen
