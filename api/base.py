@@ -23,6 +23,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from pydantic import BaseModel
 from rest_framework.authentication import BaseAuthentication
+from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,8 +34,10 @@ from api import csrf, fields, needs
 from api.cookies import Cookie
 from api.dialect import DIALECTS, Dialect
 from api.idempotency import once
+from api.json_types import mistyped
 from api.later import Later, answer_later
 from api.needs import Needs
+from api.negotiation import ByPreference, preferred
 from api.parsers import JsonParser, JsonRenderer
 from api.problems import (
     Crashed,
@@ -113,6 +116,7 @@ class WordsRefusals(APIView):
     """A view whose refusals are said in its dialect's envelope."""
 
     dialect: ClassVar[Dialect]
+    content_negotiation_class: type[BaseContentNegotiation] = ByPreference
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
         return self._answer_problem
@@ -139,6 +143,7 @@ class DialectView(WordsRefusals):
     """Base of every view. A dialect's own base class sets `dialect`; `public` views take no token and ignore a bad one."""
 
     public: ClassVar[bool] = False
+    json_types: ClassVar[bool] = False  # a JSON body's numbers, truth values and times are held to their own types
     renderer_classes = [JsonRenderer]
     parser_classes = [JsonParser]
     authentication_classes = [BearerAuthentication]
@@ -216,7 +221,7 @@ def operation(
             given = _query(request) if query is not None or choosable is not None else {}
             call = Call(
                 actor=cast("Actor", request.user),  # A public view's is None, and it does not look.
-                body=_body(request, body),
+                body=_body(request, body, exact=view.json_types),
                 query=query.model_validate(given) if query is not None else None,
                 request=request,
             )
@@ -251,13 +256,16 @@ def _query(request: Request) -> dict[str, Any]:
     return given
 
 
-def _body(request: Request, model: type[BaseModel] | None) -> Any:
+def _body(request: Request, model: type[BaseModel] | None, *, exact: bool) -> Any:
     if model is None:
         return None
     if isinstance(request.data, QueryDict):  # A form, where a view takes one.
         return model.model_validate(_form(request.data))
     if not isinstance(request.data, dict):
         raise MalformedBody("The request body must be a JSON object.")
+    problems = list(mistyped(model, request.data)) if exact else []
+    if problems:
+        raise InvalidInput(problems)
     return model.model_validate(request.data)
 
 
@@ -349,5 +357,5 @@ def said(request: HttpRequest, error: DomainError) -> HttpResponse:
     """A refusal outside a view, in the envelope of the dialect of the path's prefix and in the type that was asked for."""
     dialect = DIALECTS.of_path(request.path_info) or next(iter(DIALECTS))
     worded = dialect.word(request, error)
-    media = request.get_preferred_type(list(dialect.media)) or dialect.media[0]
+    media = preferred(request, dialect.media) or dialect.media[0]
     return HttpResponse(orjson.dumps(worded.body), status=worded.status, headers=worded.headers, content_type=media)

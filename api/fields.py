@@ -15,6 +15,7 @@ PARAMETER = "fields"
 _BESIDE_ITEMS = {
     "message", "page", "page_size", "pages", "pagination", "per_page", "size", "success", "total", "total_pages",
 }  # fmt: skip
+_PAGED = frozenset({"total", "next_cursor"})  # What only a list has, whatever else it says of itself.
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ def choosable(answers: Mapping[int, Any]) -> Choosable | None:
         if (item := _item(field.annotation))
     }
     beside = [each for each in _names(model) if each not in lists]
-    if len(lists) == 1 and all(each in _BESIDE_ITEMS or each.endswith("_id") for each in beside):
+    is_a_page = not _PAGED.isdisjoint(beside) or all(each in _BESIDE_ITEMS or each.endswith("_id") for each in beside)
+    if len(lists) == 1 and is_a_page:
         ((name, item),) = lists.items()
         return Choosable(_names(item), items=name)
     return Choosable(_names(model))

@@ -6,6 +6,7 @@ row and so writes nothing; a commit that is repeated because the answer to the f
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -80,7 +81,7 @@ def commit(checkpoints: Sequence[Checkpoint]) -> dict[UUID, Standing]:
     if not checkpoints:
         return {}
     with transaction.atomic():
-        moved = _advance(checkpoints)
+        moved, ended_at = _advance(checkpoints)
         applied = [each for each in checkpoints if each.claim.id in moved]
         ended = [each for each in applied if each.ended]
         add_steps([step for each in applied for step in each.new_steps])
@@ -98,7 +99,7 @@ def commit(checkpoints: Sequence[Checkpoint]) -> dict[UUID, Standing]:
                 if each.claim.webhook_url
             ]
         )
-        _add_figures(ended)
+        _add_figures([(each, ended_at[each.claim.id]) for each in ended])
         _end_children([each.claim.id for each in ended if each.parent])
         signal([each.claim.parent_id for each in ended if each.claim.parent_id is not None])
         publish(ExecutionsMoved(lines))
@@ -126,7 +127,8 @@ def signal(ids: Iterable[UUID]) -> None:
     publish(ExecutionAccepted(wanted[0]))
 
 
-def _advance(checkpoints: Sequence[Checkpoint]) -> dict[UUID, Standing]:
+def _advance(checkpoints: Sequence[Checkpoint]) -> tuple[dict[UUID, Standing], dict[UUID, dt.datetime]]:
+    """How things stand with the executions that moved, and when those ended that did."""
     rows = [
         (
             each.claim.id,
@@ -181,9 +183,12 @@ def _advance(checkpoints: Sequence[Checkpoint]) -> dict[UUID, Standing]:
             f"completed_at = CASE WHEN v.ended THEN {sql.now()} END"
         ),
         where="t.id = v.id AND t.fence = v.fence AND t.seq = v.old_seq AND t.status = 'running'",
-        returning=("id", "signals", "paused_at"),
+        returning=("id", "signals", "paused_at", "completed_at"),
     )
-    return {sql.uuid(identity): Standing(signals, paused_at is not None) for identity, signals, paused_at in moved}
+    standing = {
+        sql.uuid(identity): Standing(signals, paused_at is not None) for identity, signals, paused_at, _ in moved
+    }
+    return standing, {sql.uuid(each[0]): sql.moment(each[3]) for each in moved if each[3] is not None}
 
 
 def _already(checkpoints: Sequence[Checkpoint], moved: dict[UUID, Standing]) -> dict[UUID, Standing]:
@@ -263,13 +268,14 @@ def _result(checkpoint: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _add_figures(ended: Sequence[Checkpoint]) -> None:
-    """Add ended executions to their workflows' figures; workflows in id order, so that two workers never wait in a ring."""
+def _add_figures(ended: Sequence[tuple[Checkpoint, dt.datetime]]) -> None:
+    """Add ended executions to their workflows' figures, each with the moment that its row says it ended at; workflows in id
+    order, so that two workers never wait in a ring."""
     sums: dict[UUID, dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    for each in ended:
+    for each, ended_at in ended:
         figures = sums[each.claim.workflow_id]
         figures[each.status.value] += 1
-        figures["seconds"] += max(0.0, (each.claim.now() - each.claim.started_at).total_seconds())
+        figures["seconds"] += max(0.0, (ended_at - each.claim.started_at).total_seconds())
     for workflow_id in sorted(sums):
         changes = {
             name: F(name) + (amount if name == "seconds" else int(amount)) for name, amount in sums[workflow_id].items()
@@ -323,7 +329,7 @@ def end_from_outside(*, execution: Execution, status: ExecutionStatus, code: str
         checkpoint = Checkpoint(held, status, execution.progress, None, error_code=code, error_message=message)
         if execution.webhook_url:
             enqueue_results([(execution.organization_id, execution.webhook_url, _result(checkpoint))])
-        _add_figures([checkpoint])
+        _add_figures([(checkpoint, held.claimed_at)])
         _end_children([execution.id])
         signal([execution.parent_id] if execution.parent_id else [])
         publish(ExecutionsMoved([line]))

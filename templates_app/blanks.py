@@ -1,7 +1,8 @@
 """Filling a template's blanks: what a parameter accepts, and the values of one instantiation with every problem named.
 
 The rules are those of a form's fields (`nodes.settings.form_fields`): the same types, the same validation rules, and
-patterns in RE2, whose time is in proportion to the value's length whatever the pattern.
+patterns in RE2, whose time is in proportion to the value's length whatever the pattern. A form has texts only; who fills a
+template has JSON's types, so a value of another type is refused here where a form would read it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import orjson
 
 from auterity.kernel.errors import FieldProblem, InvalidInput
 from engine.nearest import nearest
-from nodes.settings.form_fields import FormField, Invalid, accept
+from nodes.settings.form_fields import FormField, Invalid, accept, is_choice, not_a_choice
 from templates_app.models import TemplateParameter
 
 HINTS = 20  # unknown names for which a known one is looked for
@@ -59,9 +60,30 @@ def _accepted(parameter: TemplateParameter, value: Any) -> Any:
         validation=parameter.validation,
     )
     try:
-        return accept(field, value)
+        return accept_typed(field, value)
     except Invalid as problem:
         raise _Refused(f"{label} {problem}") from None
+
+
+def accept_typed(field: FormField, value: Any) -> Any:
+    """The value a parameter holds, or its default where none is given. Raises `Invalid`, also for a value of another type."""
+    if not _is_blank(value):
+        wanted, types = _TYPES.get(field.type, ("", ()))
+        if types and (not isinstance(value, types) or (isinstance(value, bool) and bool not in types)):
+            raise Invalid(f"must be {wanted}, not {orjson.dumps(value).decode()[:60]}.")
+        chosen = value if field.type == "multiselect" else [value] if field.type == "select" else []
+        if not all(any(is_choice(each, option) for option in field.options) for each in chosen):
+            raise not_a_choice(field)
+    return accept(field, value)
+
+
+_TYPES: Mapping[str, tuple[str, tuple[type, ...]]] = {
+    "string": ("text", (str,)),
+    "email": ("text, an e-mail address", (str,)),
+    "number": ("a number such as 25000 or 12.5", (int, float)),
+    "boolean": ("true or false", (bool,)),
+    "multiselect": ("a list of choices", (list,)),
+}
 
 
 def _is_blank(value: Any) -> bool:

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from engine.expression_values import as_text
 from engine.expression_vocabulary import FIXED
-from nodes.settings.form_fields import FormField, Invalid, Rule, accept, matches
-from templates_app.blanks import is_storable
+from nodes.settings.form_fields import FormField, Invalid, Rule, matches
+from templates_app.blanks import accept_typed, is_storable
 from templates_app.models import ParameterType
 
 MAX_PARAMETERS = 100
@@ -92,7 +92,7 @@ class ParameterSpec(BaseModel):
         if not is_storable(self.default_value):
             raise ValueError("the default is too long or holds something that JSON cannot carry")
         try:
-            accept(self.as_field(), self.default_value)
+            accept_typed(self.as_field(), self.default_value)
         except Invalid as problem:
             raise ValueError(f"the default {problem}") from None
 

@@ -13,6 +13,7 @@ from engine.graph import MAX_EDGES, MAX_NAME, MAX_NODES
 from engine.registry import NODES, UnknownNode
 from workflows.diff import ABSENT
 from workflows.errors import DefinitionRefused, EditConflict
+from workflows.field_types import NODE, SETTINGS, TRIGGER, VARIABLE, check_fields
 from workflows.merge import (
     EDGE_ADDED,
     EDGE_DELETED,
@@ -159,6 +160,10 @@ def _told(node: Json, values: Mapping[Path, Any]) -> Json:
 def _values(node: Json, changes: Mapping[str, Any]) -> dict[Path, Any]:
     """The fields that change. Null takes a field away; a mask leaves a secret as it is."""
     values: dict[Path, Any] = {}
+    problems: list[FieldProblem] = []
+    check_fields(changes, NODE, "changes", problems)
+    if problems:
+        raise InvalidInput(problems)
     if str(changes.get("id", node["id"])) != node["id"]:
         raise InvalidInput.of("changes.id", "A node keeps its id. Delete it and add another one.")
     node_type = changes.get("type", node["type"])
@@ -179,8 +184,6 @@ def _values(node: Json, changes: Mapping[str, Any]) -> dict[Path, Any]:
         values[("config", name)] = ABSENT if value is None else value
     for name in _FIELDS:
         if name in changes:
-            if name == "position" and changes[name] is not None and not isinstance(changes[name], Mapping):
-                raise InvalidInput.of("changes.position", "This must be an object.")
             values[(name,)] = ABSENT if not changes[name] or changes[name] == UNPLACED else changes[name]
     for name, value in changes.items():
         if name not in NODE_KEYS:
@@ -212,17 +215,24 @@ def _settings_updated(state: State, data: Mapping[str, Any]) -> Step:
     if not changes or not changes.keys() <= {"settings", "variables", "triggers"}:
         raise InvalidInput.of("changes", "Name settings, variables or triggers.")
     values: dict[Path, Any] = {}
+    wrong: list[FieldProblem] = []
+    check_fields(_settings(changes, "settings"), SETTINGS, "changes.settings", wrong)
     for name, value in _settings(changes, "settings").items():
         values[("settings", name)] = ABSENT if value is None else value
     for name, value in _settings(changes, "variables").items():
         if not name or not (value is None or isinstance(value, Mapping)):
             raise InvalidInput.of(f"changes.variables.{name}", "A variable is an object with a name, or null.")
+        check_fields(value or {}, VARIABLE, f"changes.variables.{name}", wrong)
         values[("variables", name)] = ABSENT if value is None else {**value, "name": name}
     if "triggers" in changes:
         triggers = changes["triggers"]
         if not isinstance(triggers, list) or not all(isinstance(each, Mapping) for each in triggers):
             raise InvalidInput.of("changes.triggers", "This must be a list of objects.")
+        for at, each in enumerate(triggers):
+            check_fields(each, TRIGGER, f"changes.triggers[{at}]", wrong)
         values[("triggers",)] = triggers
+    if wrong:
+        raise InvalidInput(wrong)
     before = {path: state.value("", path) for path in values}
     after = patched({"settings": state.settings}, change_of({p: v for p, v in values.items() if p[0] == "settings"}))
     problems = turn_problems(after["settings"])

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auterity.kernel.errors import FieldProblem, InvalidInput
+from workflows.field_types import EDGE, NODE, SETTINGS, TRIGGER, VARIABLE, check_fields
 from workflows.secrets import masked, unmasked
 
 Json = dict[str, Any]
@@ -70,7 +71,9 @@ def _edited(part: str, given: list[Any], stored: Any, problems: list[FieldProble
 
 def _read_part(part: str, value: Any, stored: Mapping[str, Any], problems: list[FieldProblem]) -> Any:
     if part == "settings":
-        if not isinstance(value, Mapping):
+        if isinstance(value, Mapping):
+            check_fields(value, SETTINGS, part, problems)
+        else:
             problems.append(FieldProblem(part, "This must be an object."))
         return value
     if not isinstance(value, list):
@@ -83,6 +86,8 @@ def _read_part(part: str, value: Any, stored: Mapping[str, Any], problems: list[
         else:
             problems.append(FieldProblem(f"{part}[{at}]", "This must be an object."))
     if part not in ("nodes", "edges"):
+        for place, each in good:
+            check_fields(each, VARIABLE if part == "variables" else TRIGGER, place, problems)
         return [each for _, each in good]
     read = read_node if part == "nodes" else read_edge
     before = {each["id"]: each for each in stored.get(part, [])}
@@ -95,6 +100,7 @@ def read_node(raw: Mapping[str, Any], before: Mapping[str, Any], place: str, pro
         if raw.get(key) is not None and not isinstance(raw[key], Mapping):
             problems.append(FieldProblem(f"{place}.{key}", "This must be an object."))
             return {"id": str(raw.get("id") or ""), "type": "", "config": {}}
+    check_fields(raw, NODE, place, problems)
     node_id = _text(raw, "id", place, problems)
     node_type = _text(raw, "type", place, problems)
     stored = before.get(node_id, {})
@@ -123,6 +129,7 @@ def _later(own: Any, alias: Any, stored: Any) -> Any:
 
 def read_edge(raw: Mapping[str, Any], before: Mapping[str, Any], place: str, problems: list[FieldProblem]) -> Json:
     """A canonical edge; `before` maps ids to stored edges. What is wrong goes to `problems`."""
+    check_fields(raw, EDGE, place, problems)
     edge_id = _text(raw, "id", place, problems)
     stored = before.get(edge_id, {})
     edge: Json = {"id": edge_id}

@@ -108,6 +108,7 @@ class AuterityView(DialectView):
     """A view of 000 and 001: honours `API-Version` and the vendor media type (000, Version Headers)."""
 
     dialect = AUTERITY
+    json_types = True
     renderer_classes = [JsonRenderer, VendorJsonRenderer]
     parser_classes = [JsonParser, VendorJsonParser]
     edition: Edition

@@ -143,12 +143,21 @@ def _phone(_field: FormField, value: Any) -> str:
     return text
 
 
+def is_choice(value: Any, option: Option) -> bool:
+    """Whether a value is this choice's, in its type: 1 is not true."""
+    return bool(value == option.value) and isinstance(value, bool) is isinstance(option.value, bool)
+
+
 def _select(field: FormField, value: Any) -> Any:
     for option in field.options:
-        if value == option.value or (isinstance(value, str) and value == as_text(option.value)):
+        if is_choice(value, option) or (isinstance(value, str) and value == as_text(option.value)):
             return option.value
+    raise not_a_choice(field)
+
+
+def not_a_choice(field: FormField) -> Invalid:
     choices = ", ".join(as_text(option.value) for option in field.options[:20])
-    raise Invalid(f"must be one of: {choices}." if choices else "has no options to choose from; add them to the form.")
+    return Invalid(f"must be one of: {choices}." if choices else "has no options to choose from; add them to the form.")
 
 
 def _multiselect(field: FormField, value: Any) -> list[Any]:

@@ -55,6 +55,23 @@ def test_a_list_without_pages_too(api: Api, made: dict[str, Any]) -> None:
     assert all(set(each) <= {"node_id", "status"} for each in body["steps"])
 
 
+@pytest.mark.parametrize(
+    ("path", "items"),
+    [("/api/logs", "logs"), ("/api/notifications", "notifications"), ("/api/audit", "events")],
+)
+def test_a_list_that_says_more_of_itself_is_a_list_still(api: Api, path: str, items: str) -> None:
+    body = api.get(f"{path}?fields=id").json()
+    assert set(body) == set(api.get(path).json())
+    assert all(set(each) == {"id"} for each in body[items])
+
+
+def test_a_templates_reviews_keep_their_mean(api: Api) -> None:
+    template = api.made("/api/templates", {**chain("a"), "name": "Reviewed"})["id"]
+    api.made(f"/api/templates/{template}/reviews", {"rating": 4})
+    body = api.get(f"/api/templates/{template}/reviews?fields=rating,comment").json()
+    assert (body["rating"], body["reviews"]) == (4.0, [{"rating": 4, "comment": None}])
+
+
 def test_none_chosen_means_all(api: Api, made: dict[str, Any]) -> None:
     path = f"{WORKFLOWS}/{made['id']}"
     assert api.get(f"{path}?fields=").json() == api.get(path).json() == api.get(f"{path}?fields=,").json()
@@ -114,6 +131,12 @@ class Things(BaseModel):
     total: int
 
 
+class Stream(BaseModel):
+    things: list[Item]
+    next_cursor: str
+    newest: str
+
+
 class Thing(BaseModel):
     id: int
     parts: list[Item]
@@ -124,6 +147,7 @@ class Thing(BaseModel):
     ("answers", "found"),
     [
         ({200: Things}, Choosable(("id", "type"), items="things")),
+        ({200: Stream}, Choosable(("id", "type"), items="things")),
         ({200: Thing}, Choosable(("id", "parts", "about"))),
         ({200: list[Item]}, Choosable(("id", "type"), bare=True)),
         ({200: bytes}, None),

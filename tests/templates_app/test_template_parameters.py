@@ -29,7 +29,7 @@ def _refused(parameters: list[TemplateParameter], given: dict[str, Any]) -> list
     [
         ("string", "John", "John"),
         ("number", 35000, 35000),
-        ("number", "12.5", 12.5),
+        ("number", 12.5, 12.5),
         ("boolean", False, False),
         ("email", " jane@example.com ", "jane@example.com"),
         ("select", "used", "used"),
@@ -46,9 +46,14 @@ def test_a_value_of_the_right_type_is_taken(type_: str, given: Any, value: Any) 
     ("type_", "given", "told"),
     [
         ("string", ["a"], 'It must be text, not ["a"].'),
-        ("number", "lots", "It must be a number such as 25000 or 12.5, not 'lots'."),
-        ("number", True, "It must be a number such as 25000 or 12.5, not 'true'."),
-        ("boolean", "perhaps", "It must be true or false."),
+        ("string", 7, "It must be text, not 7."),
+        ("string", True, "It must be text, not true."),
+        ("number", "12.5", 'It must be a number such as 25000 or 12.5, not "12.5".'),
+        ("number", True, "It must be a number such as 25000 or 12.5, not true."),
+        ("boolean", "true", 'It must be true or false, not "true".'),
+        ("boolean", 1, "It must be true or false, not 1."),
+        ("email", 7, "It must be text, an e-mail address, not 7."),
+        ("multiselect", "new", 'It must be a list of choices, not "new".'),
         ("email", "nobody", "It must be an e-mail address such as jane@example.com."),
         ("select", "old", "It must be one of: new, used."),
         ("multiselect", ["new", "old"], "It must be one of: new, used."),
@@ -60,6 +65,14 @@ def test_a_value_of_the_right_type_is_taken(type_: str, given: Any, value: Any) 
 )
 def test_a_value_that_does_not_fit_is_refused_with_what_would(type_: str, given: Any, told: str) -> None:
     assert _refused([_parameter(type_)], {"it": given}) == [("parameters.it", "invalid", told)]
+
+
+@pytest.mark.parametrize("given", [1, 1.5, "2", "true", [True]])
+def test_a_choice_is_named_in_its_own_type(given: Any) -> None:
+    parameter = TemplateParameter(name="it", type="select", label="It", options=[{"value": 2}, {"value": True}])
+    assert fill([parameter], {"it": 2}) == {"it": 2}
+    assert fill([parameter], {"it": True})["it"] is True
+    assert _refused([parameter], {"it": given}) == [("parameters.it", "invalid", "It must be one of: 2, true.")]
 
 
 @pytest.mark.parametrize(

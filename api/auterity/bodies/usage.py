@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from accounts.limits import Period
 from api.auterity.moments import Moment
 
+# 000 promises numbers, and its clients compare with them: the largest whole number that every JSON reader keeps exactly.
+NO_LIMIT = 2**53 - 1
+
 
 class UsageLimits(BaseModel):
-    """null is no limit."""
+    """9007199254740991 is no limit."""
 
-    workflow_executions: int | None
-    ai_api_calls: int | None
-    ai_tokens: int | None
-    storage_mb: Annotated[int | None, Field(description="Mebibytes.")]
-    collaborators: Annotated[int | None, Field(description="Active members and open invitations.")]
+    workflow_executions: int
+    ai_api_calls: int
+    ai_tokens: int
+    storage_mb: Annotated[int, Field(description="Mebibytes.")]
+    collaborators: Annotated[int, Field(description="Active members and open invitations.")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_a_limit(cls, given: Mapping[str, int | None]) -> dict[str, int]:
+        return {name: NO_LIMIT if limit is None else limit for name, limit in given.items()}
 
 
 class UsageCounts(BaseModel):
@@ -37,7 +46,7 @@ class UsageQuotaBody(BaseModel):
                 "period": "monthly",
                 "limits": {
                     "workflow_executions": 10000,
-                    "ai_api_calls": None,
+                    "ai_api_calls": NO_LIMIT,
                     "ai_tokens": 2000000,
                     "storage_mb": 5120,
                     "collaborators": 25,

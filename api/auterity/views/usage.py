@@ -21,8 +21,8 @@ class UsageQuotaView(AuterityView):
         raises=[NotAuthenticated, PermissionDenied, InvalidInput],
     )
     def get(self, call: Call[None]) -> Answer:
-        """Of the present day, month or year, UTC. The platform's operators set the limits; null is no limit. A run that a step
-        starts counts as part of the execution that it belongs to."""
+        """Of the present day, month or year, UTC. The platform's operators set the limits; one that they did not set is
+        9007199254740991. A run that a step starts counts as part of the execution that it belongs to."""
         found = quotas.current(actor=call.actor, period=call.query.period)
         return Answer(
             bodies.UsageQuotaBody(

@@ -117,6 +117,11 @@ def test_the_old_edition_says_result(api: Api) -> None:
         (VENDOR, VENDOR),
         (f"text/html, {VENDOR};q=0.9", VENDOR),
         ("application/json, text/plain, */*", JSON),
+        ("application/json; charset=utf-8", JSON),
+        (f"{JSON};q=0.1, {VENDOR}", VENDOR),
+        (f"{JSON};q=0, */*", VENDOR),
+        (f"{VENDOR};q=0.5, application/*;q=0.9", JSON),
+        ("", JSON),
     ],
 )
 def test_the_answer_has_the_type_that_was_asked_for(api: Api, accept: str, answered: str) -> None:

@@ -65,6 +65,7 @@ def test_a_method_that_an_address_does_not_take(api: Api, method: str, path: str
 def test_an_answer_that_nobody_can_write(api: Api) -> None:
     refusal(api.get(WORKFLOWS, Accept="text/html"), 406, "VAL_001")
     refusal(api.get(WORKFLOWS, Accept="application/vnd.auterity.v2+json"), 406, "VAL_001")
+    refusal(api.get(WORKFLOWS, Accept="application/json;q=0"), 406, "VAL_001")
 
 
 def test_a_query_parameter_named_format_decides_nothing(api: Api) -> None:
@@ -235,3 +236,31 @@ def test_paths_work_with_and_without_a_trailing_slash(api: Api, path: str) -> No
 def test_a_post_with_a_trailing_slash_is_not_redirected(api: Api) -> None:
     made = api.made(f"{WORKFLOWS}/", chain("a"))
     assert api.get(f"{WORKFLOWS}/{made['id']}/").json()["id"] == made["id"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/api/ai/process", {"model": "gpt-4", "prompt": "Hi", "max_tokens": True}, "max_tokens"),
+        ("/api/ai/process", {"model": "gpt-4", "prompt": "Hi", "max_tokens": "200"}, "max_tokens"),
+        ("/api/ai/process", {"model": "gpt-4", "prompt": "Hi", "temperature": "0.5"}, "temperature"),
+        (WORKFLOWS, {"name": "x", "nodes": [], "edges": [], "is_active": "yes"}, "is_active"),
+        (WORKFLOWS, {"name": "x", "nodes": [], "edges": [], "is_active": 1}, "is_active"),
+        (
+            "/api/templates",
+            {"name": "x", "nodes": [], "edges": [], "parameters": [{"name": "a", "type": "string", "is_required": 1}]},
+            "parameters.0.is_required",
+        ),
+    ],
+)
+def test_a_field_of_another_json_type_is_named(api: Api, path: str, body: dict[str, Any], field: str) -> None:
+    assert refusal(api.post(path, body), 400, "VAL_001")["details"]["field"] == field
+    answer = api.post(path, body, API_Version="2025-08-08")
+    assert (answer.status_code, answer.json()["error"]["details"][0]["field"]) == (422, field)
+
+
+def test_a_version_is_no_truth_value(api: Api) -> None:
+    made = api.made(WORKFLOWS, chain("a"))
+    for version in (True, "1"):
+        error = refusal(api.put(f"{WORKFLOWS}/{made['id']}", {"name": "y", "version": version}), 400, "VAL_001")
+        assert error["details"]["field"] == "version"

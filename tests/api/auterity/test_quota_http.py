@@ -38,6 +38,7 @@ COUNTS = {
     "workflow_executions": "integer", "ai_api_calls": "integer", "ai_tokens": "integer", "storage_mb": "number",
     "collaborators": "integer",
 }  # fmt: skip
+NO_LIMIT = 2**53 - 1  # 000: a limit is a number, which clients compare what was used with
 PREDICT = "/api/ai/custom-models/predict"
 
 
@@ -78,9 +79,15 @@ def test_without_limits_everything_is_shown_and_nothing_is_bounded(ann: Person, 
     for _ in range(3):
         ann.api.made(execute, {})
     body = viewer.api.get(QUOTA).json()
-    shape = {"organization_id": "uuid", "period": "string", "current_usage": COUNTS, "reset_date": "datetime"}
+    shape = {
+        "organization_id": "uuid",
+        "period": "string",
+        "limits": COUNTS,
+        "current_usage": COUNTS,
+        "reset_date": "datetime",
+    }
     assert wrong(body, shape) == []
-    assert body["limits"] == dict.fromkeys(COUNTS)
+    assert body["limits"] == dict.fromkeys(COUNTS, NO_LIMIT)
     assert body["period"] == "monthly"
     assert body["current_usage"] == {
         "workflow_executions": 3, "ai_api_calls": 0, "ai_tokens": 0, "storage_mb": 0, "collaborators": 2,
@@ -95,11 +102,11 @@ def test_each_period_has_its_limits_and_its_reset(ann: Person) -> None:
     today = dt.datetime.now(dt.UTC).date()
     daily = ann.api.get(f"{QUOTA}?period=daily").json()
     assert daily["limits"] == {
-        "workflow_executions": 5, "ai_api_calls": None, "ai_tokens": None, "storage_mb": 10, "collaborators": 4,
+        "workflow_executions": 5, "ai_api_calls": NO_LIMIT, "ai_tokens": NO_LIMIT, "storage_mb": 10, "collaborators": 4,
     }  # fmt: skip
     assert daily["reset_date"] == f"{today + dt.timedelta(days=1)}T00:00:00Z"
     yearly = ann.api.get(f"{QUOTA}?period=yearly").json()
-    assert (yearly["limits"]["ai_tokens"], yearly["limits"]["workflow_executions"]) == (1000, None)
+    assert (yearly["limits"]["ai_tokens"], yearly["limits"]["workflow_executions"]) == (1000, NO_LIMIT)
     assert yearly["reset_date"] == f"{today.year + 1}-01-01T00:00:00Z"
 
 
@@ -128,7 +135,7 @@ def test_one_organizations_limit_is_nobody_elses(ann: Person, otto: Person, exec
     refusal(ann.api.post(execute, {}), 429, "SYS_003")
     elsewhere = f"{WORKFLOWS}/{otto.api.made(WORKFLOWS, chain('a'))['id']}/execute"
     assert otto.api.post(elsewhere, {}).status_code == 202
-    assert otto.api.get(QUOTA).json()["limits"]["workflow_executions"] is None
+    assert otto.api.get(QUOTA).json()["limits"]["workflow_executions"] == NO_LIMIT
 
 
 def test_a_repeat_of_a_key_counts_once_and_a_refused_start_not_at_all(ann: Person, execute: str) -> None:

@@ -205,6 +205,45 @@ def test_a_bad_graph_is_refused_and_names_the_place(api: Api, definition: dict[s
     assert Workflow.unscoped.count() == 0
 
 
+@pytest.mark.parametrize(
+    ("part", "field", "wrong"),
+    [
+        ("nodes", "position", {"x": "1", "y": 2}),
+        ("nodes", "position", {"x": 1}),
+        ("nodes", "title", 7),
+        ("nodes", "description", ["x"]),
+        ("nodes", "inputs", "in"),
+        ("nodes", "outputs", [None]),
+        ("nodes", "validation", [1]),
+        ("edges", "type", "zigzag"),
+        ("edges", "type", {}),
+        ("edges", "condition", 7),
+        ("edges", "source_port", ["out"]),
+        ("edges", "target_port", 7),
+        ("variables", "type", "colour"),
+        ("variables", "description", 7),
+        ("triggers", "type", "whim"),
+        ("triggers", "config", "daily"),
+        ("settings", "timeout_seconds", "soon"),
+        ("settings", "timeout_seconds", 0),
+        ("settings", "max_retries", -1),
+    ],
+)
+def test_a_field_of_another_type_than_documented_is_named(api: Api, part: str, field: str, wrong: Any) -> None:
+    body: dict[str, Any] = chain("a", "b") | {
+        "variables": [{"name": "v"}],
+        "triggers": [{"type": "manual"}],
+        "settings": {},
+    }
+    holder = body["definition"] if part in ("nodes", "edges") else body
+    target = holder[part] if part == "settings" else holder[part][0]
+    target[field] = wrong
+    place = f"{part}.{field}" if part == "settings" else f"{part}[0].{field}"
+    assert refusal(api.post(PATH, body), 400, "VAL_001")["details"]["field"] == place
+    target[field] = None  # As if it had been left out.
+    assert api.post(PATH, body).status_code == 201
+
+
 def test_a_cycle_is_refused(api: Api) -> None:
     body = chain("a", "b")
     body["definition"]["edges"].append({"id": "back", "source": "b", "target": "a"})
