@@ -139,6 +139,8 @@ def _verify_from(head: AuditChain, anchors: tuple[Anchor, ...]) -> Checked:
     def found(problem: str | None, broken: int | None = None) -> Checked:
         return Checked(chain, events, unsealed, Anchor(chain, at, running), broken, problem)
 
+    if wanted.get(at, running) != running:
+        return found(f"Event {at}, up to which the trail was forgotten, has another hash than the log says.", at)
     if at and not _pruning_is_told(head):
         return found(f"Events up to {at} are gone, and the trail does not tell of it.", at)
     rows = AuditEvent.unscoped.filter(chain=chain, sequence__gt=at, sequence__lte=head.last_sequence)
@@ -153,6 +155,8 @@ def _verify_from(head: AuditChain, anchors: tuple[Anchor, ...]) -> Checked:
         at, running, events = number, event.hash, events + 1
         if wanted.get(at, running) != running:
             return found(f"Event {at} has another hash than the log says: the trail was written anew.", at)
+    if head.anchored_sequence > head.last_sequence:
+        return found(f"Event {head.anchored_sequence} was put into the log; the trail ends at {at}.", at + 1)
     if (at, running) != (head.last_sequence, head.last_hash):
         return found(f"The trail ends at {at}; its head says {head.last_sequence}.", at + 1)
     if AuditEvent.unscoped.filter(chain=chain, sequence__gt=at).exists():

@@ -59,14 +59,30 @@ def statements(vendor: str) -> list[str]:
 
 
 def missing() -> list[str]:
-    """The names of triggers that are not there, or are switched off."""
-    if connection.vendor == "postgresql":
-        query = "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled IN ('O', 'A')"
-    else:
-        query = "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+    """The names of triggers that are not there, are switched off, or do something else than ours."""
+    found = _in_postgres() if connection.vendor == "postgresql" else _in_sqlite()
+    return sorted(NAMES - found)
+
+
+def _in_sqlite() -> set[str]:
     with connection.cursor() as cursor:
-        cursor.execute(query)
-        return sorted(NAMES - {name for (name,) in cursor.fetchall()})
+        cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+        return {name for name, written in cursor.fetchall() if name in NAMES and written == _sqlite(name)[-1]}
+
+
+def _in_postgres() -> set[str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT t.tgname, c.relname, p.prosrc, pg_get_triggerdef(t.oid) FROM pg_trigger t "
+            "JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid "
+            "WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')"
+        )
+        return {name for name, *about in cursor.fetchall() if name in NAMES and _is_ours(name, *about)}
+
+
+def _is_ours(name: str, table: str, body: str, written: str) -> bool:
+    ours, what, _when = _RULES[name]
+    return table == ours and body == _body(name) and f" BEFORE {what} ON " in written and " WHEN (" not in written
 
 
 def _sqlite(name: str) -> list[str]:
@@ -80,16 +96,21 @@ def _sqlite(name: str) -> list[str]:
 
 def _postgres(name: str) -> list[str]:
     """The condition is in the function: a WHEN of PostgreSQL's takes no query."""
-    table, what, when = _RULES[name]
+    table, what, _when = _RULES[name]
     return [
-        f"""CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$
+        f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $${_body(name)}$$",
+        f"DROP TRIGGER IF EXISTS {name} ON {table}",
+        f"CREATE TRIGGER {name} BEFORE {what} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
+    ]
+
+
+def _body(name: str) -> str:
+    _table, _what, when = _RULES[name]
+    return f"""
         BEGIN
             IF {when} THEN
                 RAISE EXCEPTION 'the audit trail is append-only ({name})' USING ERRCODE = 'integrity_constraint_violation';
             END IF;
             IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
             RETURN NEW;
-        END $$""",
-        f"DROP TRIGGER IF EXISTS {name} ON {table}",
-        f"CREATE TRIGGER {name} BEFORE {what} ON {table} FOR EACH ROW EXECUTE FUNCTION {name}()",
-    ]
+        END """

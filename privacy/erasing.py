@@ -6,6 +6,7 @@ Every act may be repeated. What must stay, because other people's work refers to
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -23,7 +24,7 @@ from audit import services as trail
 from auterity.kernel.models import JsonText
 from executions import journal
 from executions.models import LIVE, Execution, ExecutionStatus
-from privacy import rows
+from privacy import operators_log, rows
 from privacy.inventory import TABLES, Table, children_first
 from vault import services as vault
 
@@ -59,6 +60,9 @@ def person(user_id: UUID, address: str, count: Count) -> None:
         for table in TABLES:
             for column in table.addresses:
                 count(table.label, _take_out(table, column, address, placeholder(user_id), places))
+            for column in table.sentences:
+                count(table.label, _take_out_of_words(table, column, address, placeholder(user_id), places))
+    operators_log.forget_person(user_id, address)
     for table in _going():
         _delete_all(table, rows.of_person(table, user_id, goes=True), count)
 
@@ -80,6 +84,7 @@ def organization(organization_id: UUID, count: Count) -> None:
         lone_person(user_id, count)
     while gone := artefacts.forget(Artefact.objects.of(organization_id), organization_id=organization_id, limit=FILES):
         count("artefacts.Artefact", gone)
+    operators_log.forget_organization(organization_id)
     for table in children_first():
         _delete_all(table, rows.of_organization(table, organization_id), count)
     while chain.seal(organization_id):
@@ -134,6 +139,27 @@ def _take_out(table: Table, column: str, address: str, instead: str, places: lis
             value = _replaced(getattr(row, column), address.lower(), instead)
             changed += everything.filter(pk=row.pk).update(**{column: value})
     return changed
+
+
+def _take_out_of_words(table: Table, column: str, address: str, instead: str, places: list[UUID]) -> int:
+    """Where the person belonged; there the words may stand anywhere."""
+    found = table.model._base_manager.filter(**{f"{table.owner}__in": places, f"{column}__icontains": address})
+    wanted, changed = re.compile(re.escape(address), re.IGNORECASE), 0
+    for page in rows.pages(found):
+        for row in page:
+            value = _reworded(getattr(row, column), wanted, instead)
+            changed += table.model._base_manager.filter(pk=row.pk).update(**{column: value})
+    return changed
+
+
+def _reworded(value: Any, wanted: re.Pattern[str], instead: str) -> Any:
+    if isinstance(value, str):
+        return wanted.sub(instead, value)
+    if isinstance(value, list):
+        return [_reworded(each, wanted, instead) for each in value]
+    if isinstance(value, dict):
+        return {name: _reworded(each, wanted, instead) for name, each in value.items()}
+    return value
 
 
 def _replaced(value: Any, address: str, instead: str) -> Any:

@@ -34,6 +34,7 @@ class Table:
     """`owner` is the way to the organization whose rows these are; empty where they are nobody's, and `why` says so.
 
     `addresses` are columns with somebody's mail address (or, in JSON, a list of them) that an erased person's is taken out of.
+    `sentences` are columns in which the product says who did something; the address is taken out of the words around it.
     `others` are columns with addresses of the organization's own customers, which are its to keep or delete.
     `hidden` columns never leave: secrets, digests, and where bytes are kept.
     """
@@ -42,6 +43,7 @@ class Table:
     owner: str = "organization"
     people: tuple[Person, ...] = ()
     addresses: tuple[str, ...] = ()
+    sentences: tuple[str, ...] = ()
     others: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     stays: bool = False  # of an erased organization, too
@@ -128,7 +130,7 @@ TABLES: tuple[Table, ...] = (
     ),
     # -- the outside world --
     Table("integrations.MessageTemplate"),
-    Table("integrations.WebhookDelivery"),
+    Table("integrations.WebhookDelivery", sentences=("payload",)),
     Table("integrations.Connection", hidden=("sealed",)),
     Table("integrations.StoredSms", others=("recipient",)),
     Table("integrations.OutgoingMessage", people=made_by("created_by"), others=("recipients",)),
@@ -159,9 +161,14 @@ TABLES: tuple[Table, ...] = (
     # -- what ran --
     Table("executions.RunLimits"),
     Table("executions.WorkflowBrake", addresses=("released_by",)),
-    Table("executions.Execution", people=made_by("created_by"), hidden=("fence", "lease_owner")),
-    Table("executions.ExecutionStep", "execution__organization"),
-    Table("executions.ExecutionLog"),
+    Table(
+        "executions.Execution",
+        people=made_by("created_by"),
+        sentences=("error_message",),
+        hidden=("fence", "lease_owner"),
+    ),
+    Table("executions.ExecutionStep", "execution__organization", sentences=("error_message",)),
+    Table("executions.ExecutionLog", sentences=("message", "data")),
     Table("executions.OpenQuestion", addresses=("people",)),
     Table("executions.QuestionAnswer", people=(Person("user", whole=True),), addresses=("email",)),
     Table("executions.ReceivedEvent"),
@@ -172,7 +179,7 @@ TABLES: tuple[Table, ...] = (
     # -- what people are told, and figures --
     Table("notifications.Inbox", people=(own(),)),
     Table("notifications.SystemAnnouncement", "", made_by("created_by"), why="The platform's own words."),
-    Table("notifications.UserNotification", people=(own(),)),
+    Table("notifications.UserNotification", people=(own(),), sentences=("message", "data")),
     Table("monitoring.RequestBucket", "", why="Figures of the platform."),
     Table("monitoring.OrganizationRequestBucket"),
     Table("monitoring.RunBucket"),

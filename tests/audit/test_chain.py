@@ -159,6 +159,28 @@ def test_tampering_is_found_and_said_where(ours: UUID, statement: str, broken: i
 
 
 @pytest.mark.django_db
+def test_guards_that_let_everything_pass_are_none(ours: UUID, monkeypatch: pytest.MonkeyPatch) -> None:
+    recorded(ours, 1)
+    assert guards.missing() == []
+    with monkeypatch.context() as patched:
+        patched.setattr(guards, "_RULES", {name: (*rule[:2], "1 = 0") for name, rule in guards._RULES.items()})
+        guards.install()
+    assert set(guards.missing()) == guards.NAMES
+    assert "no longer guards the trail" in str(chain.verify(ours).problem)
+    guards.install()
+    assert chain.verify(ours).intact
+
+
+@pytest.mark.django_db
+def test_what_was_forgotten_must_be_what_the_log_knows(ours: UUID) -> None:
+    recorded(ours, 3)
+    anchors = (chain.Anchor(ours, 3, "0" * 64),)
+    services.prune(ours, before=timezone.now() + dt.timedelta(seconds=1))
+    assert chain.verify(ours).intact
+    assert "another hash than the log says" in str(chain.verify(ours, anchors=anchors).problem)
+
+
+@pytest.mark.django_db
 def test_two_events_that_changed_places_are_found(ours: UUID) -> None:
     recorded(ours, 4)
     with intruder() as run:
@@ -183,6 +205,8 @@ def test_an_end_that_was_cut_off_with_its_head_is_known_to_the_log(
     with intruder() as run:
         run("DELETE FROM audit_events WHERE sequence = 5")
         run("UPDATE audit_chains SET last_sequence = 4, last_hash = %s WHERE id = %s", fourth.hash, ours)
+        assert chain.verify(ours).problem == "Event 5 was put into the log; the trail ends at 4."
+        run("UPDATE audit_chains SET anchored_sequence = 4 WHERE id = %s", ours)
     assert chain.verify(ours).intact  # Nothing in the database tells of it.
     out = StringIO()
     with pytest.raises(CommandError, match="1 trails are not as they were recorded"):

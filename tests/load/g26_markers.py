@@ -133,6 +133,12 @@ class Play:
         with suppress(Exception):
             proofs.make(letter)  # Unless the runner has sent it already.
         token = self.markers.told(self._door("reset link"), links.proof_token(letter.pk))
+        weak = {"raw": b"password=x", "media": "application/x-www-form-urlencoded", "show": False}
+        refused = self._call(
+            "POST", f"/password-reset/{token}", **weak
+        )  # The link goes on working, and the path is logged.
+        if refused.status_code != 400:
+            self.refused.append(f"weak password by a link: {refused.status_code}")
         self.password = self._secret("reset password")
         answer = self._call("POST", "/api/auth/reset-password", {"token": token, "password": self.password})
         if answer.status_code != 204:

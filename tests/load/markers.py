@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from auterity.kernel.logs import Plain
+
 
 @dataclass
 class Markers:
@@ -151,7 +153,7 @@ def everything_logged() -> Iterator[io.StringIO]:
     """All that is said to any logger, at every level, with tracebacks; but for the library that the clients here speak with."""
     out = io.StringIO()
     handler = logging.StreamHandler(out)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s %(message)s"))
+    handler.setFormatter(Plain())  # As the product's own log is written.
     handler.addFilter(lambda record: not record.name.startswith("websockets.client"))
     root = logging.getLogger()
     named = [each for each in logging.root.manager.loggerDict.values() if isinstance(each, logging.Logger)]

@@ -114,6 +114,21 @@ MUTATIONS = [
         "Ceremony.objects.filter(asked, used_at=None, expires_at__gt=now)", "Ceremony.objects.filter(asked, expires_at__gt=now)",
         "tests/identity/test_passkey_refusals.py::test_a_challenge_works_once",
     ),
+    Mutation(
+        "a mailed link stands in the log", "auterity/kernel/logs.py",
+        "return without_links(super().format(record))", "return super().format(record)",
+        "tests/kernel/test_logs.py",
+    ),
+    Mutation(
+        "an operator gives themselves every right", "accounts/admin.py",
+        "return bool(getattr(request.user, \"is_superuser\", False))", "return True",
+        "tests/admin/test_powers.py",
+    ),
+    Mutation(
+        "guards of the trail known by their names alone", "audit/guards.py",
+        "if name in NAMES and written == _sqlite(name)[-1]", "if name in NAMES",
+        "tests/audit/test_chain.py::test_guards_that_let_everything_pass_are_none",
+    ),
 ]  # fmt: skip
 
 

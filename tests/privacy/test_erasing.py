@@ -7,7 +7,9 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.core.management import CommandError, call_command
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Membership, Organization, Session, User
@@ -16,7 +18,7 @@ from audit import chain
 from audit.models import AuditEvent
 from auterity.kernel.access import Role
 from auterity.kernel.vault import SecretUnreadable
-from executions.models import OpenQuestion
+from executions.models import Execution, ExecutionLog, OpenQuestion
 from integrations.models import Connection
 from integrations.sealed import open_credentials
 from privacy import erasing, jobs
@@ -45,6 +47,41 @@ def test_a_person_is_gone_at_once_and_their_work_stays_without_them(room: Room) 
     assert not Session.objects.filter(user_id=user_id).exists()
     assert not Membership.objects.filter(user_id=user_id).exists()
     assert room.ann.api.get("/api/auth/me").status_code == 200
+
+
+def test_what_was_said_of_a_person_names_them_no_more(room: Room) -> None:
+    execution = Execution.objects.of(room.id).get()
+    room.bob.api.post(f"/api/workflows/executions/{execution.pk}/pause")
+    room.bob.api.post(f"/api/workflows/executions/{execution.pk}/cancel")
+    execution.refresh_from_db()
+    assert execution.error_message == "Cancelled by bob@example.com."
+    user_id = room.bob.actor.user_id
+    room.bob.api.delete("/api/account")
+    finished(user_id)
+    assert "bob@example.com" not in everything_stored()
+    execution.refresh_from_db()
+    assert execution.error_message == f"Cancelled by {erasing.placeholder(user_id)}."
+    said = list(ExecutionLog.objects.of(room.id).values_list("message", flat=True))
+    assert f"Paused by {erasing.placeholder(user_id)}." in said
+
+
+def test_what_operators_did_names_nobody_who_is_gone(room: Room, client: Client) -> None:
+    root = User.objects.create_superuser("root@example.com", "correct horse 9")
+    client.force_login(root)
+    bob = User.objects.get(email="bob@example.com")
+    about = {"email": bob.email, "first_name": "Robert", "last_name": "Berg", "is_active": "on"}
+    assert client.post(f"/admin/accounts/user/{bob.pk}/change/", about).status_code == 302
+    about = {"name": "AutoDealer Renamed", "is_active": "on"}
+    assert client.post(f"/admin/accounts/organization/{room.id}/change/", about).status_code == 302
+    assert {each.object_repr for each in LogEntry.objects.all()} == {"bob@example.com", "AutoDealer Renamed"}
+    room.bob.api.delete("/api/account")
+    finished(bob.pk)
+    assert sorted(each.object_repr for each in LogEntry.objects.all()) == ["AutoDealer Renamed", "Erased"]
+    room.ann.api.delete("/api/organization")
+    finished(room.id)
+    assert {(each.object_repr, each.change_message, each.user_id) for each in LogEntry.objects.all()} == {
+        ("Erased", "", root.pk)
+    }
 
 
 def test_the_only_admin_of_others_may_not_go(room: Room) -> None:
