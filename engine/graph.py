@@ -14,7 +14,7 @@ from typing import Any
 from engine.configuration import ConfigTemplate, check_config
 from engine.expressions import Expression, ExpressionProblem, compile_expression
 from engine.nearest import at_most, nearest
-from engine.node import ERROR, OUT, Effect, NodeConfig, NodeType
+from engine.node import ERROR, MAX_RETRIES, OUT, Effect, NodeConfig, NodeType, Retry
 from engine.registry import NODES, NodeRegistry, UnknownNode
 
 MAX_NODES = 10_000
@@ -71,6 +71,7 @@ class Node:
     """One compiled node. `ports` is None while a broken configuration hides which ports it has.
 
     `effect` is what repeating it would mean, as far as its configuration tells before it is filled in; else its type's.
+    `retry` is its own policy, else one with as many attempts as the workflow's setting `max_retries` says.
     """
 
     index: int
@@ -81,6 +82,7 @@ class Node:
     settings: NodeConfig
     ports: frozenset[str] | None
     effect: Effect
+    retry: Retry
     incoming: list[Edge] = field(default_factory=list)
     outgoing: list[Edge] = field(default_factory=list)
     eager: bool = False
@@ -135,6 +137,12 @@ def _effect(node_type: NodeType, settings: NodeConfig) -> Effect:
     return node_type.effect_of(settings) if isinstance(settings, node_type.config) else node_type.effect
 
 
+def _retry(settings: Any) -> Retry | None:
+    """What nodes do that say nothing of their own. What an old version holds and cannot be read is as if it were not said."""
+    retries = settings.get("max_retries") if isinstance(settings, Mapping) else None
+    return Retry(max_attempts=1 + min(retries, MAX_RETRIES)) if type(retries) is int and retries >= 0 else None
+
+
 def _is_eager(node_type: NodeType, settings: NodeConfig) -> bool:
     return node_type.eager is not None and isinstance(settings, node_type.config) and node_type.eager(settings)
 
@@ -150,6 +158,7 @@ class _Compiler:
         self._by_id: dict[str, Node] = {}
         self._known_ids: dict[str, None] = {}
         self._unknown_types: dict[str, str] = {}
+        self._retry = _retry(definition.get("settings"))
 
     def run(self) -> _Compiler:
         raw_nodes = self._definition.get("nodes") or []
@@ -203,6 +212,9 @@ class _Compiler:
             settings=checked.settings,
             ports=_ports(node_type, checked.settings),
             effect=_effect(node_type, checked.settings),
+            retry=self._retry
+            if self._retry and "retry" not in checked.settings.model_fields_set
+            else checked.settings.retry,
             eager=_is_eager(node_type, checked.settings),
         )
         self.nodes.append(self._by_id[node_id])

@@ -45,12 +45,15 @@ class Effect(StrEnum):
     UNKEYED = "unkeyed"  # never repeated blindly: looked up, else `on_unknown` decides
 
 
+MAX_RETRIES = 19
+
+
 class Retry(BaseModel):
     """When a failed attempt is tried again. Back-off in seconds: `backoff_seconds * multiplier**n`, at most `max_seconds`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    max_attempts: int = Field(default=1, ge=1, le=20)
+    max_attempts: int = Field(default=1, ge=1, le=1 + MAX_RETRIES)
     backoff_seconds: float = Field(default=1, ge=0, le=86_400)
     multiplier: float = Field(default=2, ge=1, le=10)
     max_seconds: float = Field(default=300, ge=0, le=604_800)

@@ -325,7 +325,7 @@ class Active:
                 self._wait(node, row, outcome, moment)
             return
         if isinstance(outcome, Failed):
-            delay = delay_before_next(node.settings.retry, outcome, row.attempt, random.random())  # noqa: S311  Spreads retries; no secret.
+            delay = delay_before_next(node.retry, outcome, row.attempt, random.random())  # noqa: S311  Spreads retries; no secret.
             if delay is not None and self.run.failure is None:
                 self._retry_later(node, row, outcome, delay, moment)
                 return
@@ -375,7 +375,7 @@ class Active:
         self.unsaved.say(
             LogKind.STEP_RETRY,
             f"'{node.title}' failed and is tried again in {delay:.1f} s "
-            f"(attempt {row.attempt} of {node.settings.retry.max_attempts}): {failure.message}",
+            f"(attempt {row.attempt} of {node.retry.max_attempts}): {failure.message}",
             node,
             level="warning",
             data={"code": failure.code, "delay_seconds": round(delay, 3)},

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from auterity.kernel.errors import FieldProblem
+from engine.node import MAX_RETRIES
 
 EDGE_TYPES = ("data", "control", "conditional")
 VARIABLE_TYPES = ("string", "number", "boolean", "object", "array")
@@ -64,7 +65,10 @@ VARIABLE: Mapping[str, _Kind] = {"type": _one_of(*VARIABLE_TYPES), "description"
 TRIGGER: Mapping[str, _Kind] = {"type": _one_of(*TRIGGER_TYPES), "node_id": _TEXT, "config": _OBJECT}
 SETTINGS: Mapping[str, _Kind] = {
     "timeout_seconds": (lambda value: _is_number(value) and value > 0, "This must be a number of seconds above 0."),
-    "max_retries": (lambda value: type(value) is int and value >= 0, "This must be a whole number from 0."),
+    "max_retries": (
+        lambda value: type(value) is int and 0 <= value <= MAX_RETRIES,
+        f"This must be a whole number from 0 to {MAX_RETRIES}: how often a node that says nothing of its own tries again.",
+    ),
 }
 
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from engine.node import Failed, Retry
+from engine.graph import compile_graph
+from engine.node import MAX_RETRIES, Failed, Retry
+from engine.registry import discover
 from engine.retry import MAX_SECONDS, delay_before_next
 
 
@@ -75,3 +77,21 @@ def test_a_power_too_large_for_a_float_is_the_limit() -> None:
         max_attempts=10**6, backoff_seconds=1.0, multiplier=10.0, max_seconds=60.0, jitter=False, on=["timeout"]
     )
     assert delay_before_next(policy, failure("timeout"), 5_000, 0.0) == 60.0
+
+
+def test_nodes_that_say_nothing_of_their_own_try_again_as_often_as_the_workflow_says() -> None:
+    own = {"id": "b", "type": "delay", "config": {"seconds": 1, "retry": {"max_attempts": 1}}}
+    definition = {
+        "nodes": [{"id": "a", "type": "delay", "config": {"seconds": 1}}, own],
+        "settings": {"max_retries": 3},
+    }
+    discover("nodes")
+    assert [node.retry.max_attempts for node in compile_graph(definition).nodes] == [4, 1]
+    assert [node.retry.max_attempts for node in compile_graph({**definition, "settings": {}}).nodes] == [1, 1]
+
+
+@pytest.mark.parametrize(("held", "attempts"), [(-1, 1), ("3", 1), (True, 1), (10**9, 1 + MAX_RETRIES)])
+def test_what_an_old_version_holds_there_stops_no_run(held: Any, attempts: int) -> None:
+    discover("nodes")
+    nodes = [{"id": "a", "type": "delay", "config": {"seconds": 1}}]
+    assert compile_graph({"nodes": nodes, "settings": {"max_retries": held}}).nodes[0].retry.max_attempts == attempts
