@@ -145,6 +145,9 @@ def test_a_slow_reader_is_let_go_and_holds_up_nobody(
     monkeypatch.setattr(serving, "FAREWELL_SECONDS", 0.2)
     assert (socket_outbox.OUTBOUND_FRAMES, socket_outbox.OUTBOUND_BYTES) == (256, 1024 * 1024)
     slow = server.raw_socket(path, token)
+    begun = b""
+    while b'"execution_status"' not in begun:  # It has joined; from here on it reads nothing.
+        begun += slow.recv(4096)
     with server.socket(path, header=token) as reader:
         joined(reader)
         for seq in range(1, 801):
