@@ -252,6 +252,13 @@ def test_the_pages_load_nothing_from_elsewhere(anyone: Api, path: str) -> None:
     assert "/openapi.json" in page
 
 
+@pytest.mark.parametrize("path", ["/docs", "/redoc"])
+def test_what_the_pages_refuse_is_worded_as_everywhere(anyone: Api, path: str) -> None:
+    answer = anyone.post(path, {}, Accept="text/html")
+    assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) == (405, "application/json")
+    assert answer.json()["error"]["message"]
+
+
 def test_no_two_shapes_have_one_name() -> None:
     """The document knows a shape by its name alone: of two, one would be described as the other."""
     found: dict[str, set[str]] = defaultdict(set)

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from api.auterity.dialect import AUTERITY
 from api.base import WordsRefusals
 from api.needs import OPEN
+from api.parsers import JsonRenderer
 
 # Both pages style what they draw as they draw it; ReDoc searches in a worker that it makes itself. No script is inside a page.
 POLICY = (
@@ -26,6 +27,11 @@ class Page(WordsRefusals):
     """A page of the description, with a policy that it works under."""
 
     needs = OPEN
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """A refusal is no page: it is worded as everywhere."""
+        self.request.accepted_renderer, self.request.accepted_media_type = JsonRenderer(), JsonRenderer.media_type
+        return super().handle_exception(exc)
 
     def finalize_response(self, request: Request, response: Response, *args: object, **kwargs: object) -> Response:
         response["Content-Security-Policy"] = POLICY

@@ -16,7 +16,7 @@ from api.needs import OPEN
 from api.workflow_engine.bodies import login_trace as bodies
 from api.workflow_engine.dialect import WorkflowEngineView
 from api.workflow_engine.views.auth import LOGIN_ERRORS, tokens_answer
-from auterity.kernel.access import Permission
+from auterity.kernel.access import Permission, Role
 
 
 class LoginTraceView(WorkflowEngineView):
@@ -62,7 +62,7 @@ class LoginTraceView(WorkflowEngineView):
             checks=[bodies.LoginCheck.model_validate(each, from_attributes=True) for each in trace.checks],
             account=bodies.TracedAccount(
                 user_id=user.pk if user is not None else None,
-                role=trace.role,
+                role="user" if trace.role == Role.MEMBER else trace.role,
                 last_login_at=user.last_login if user is not None else None,
                 failed_attempts=trace.failed_attempts,
                 locked_until=trace.locked_until,

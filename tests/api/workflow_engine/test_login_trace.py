@@ -50,7 +50,7 @@ def test_an_admin_sees_every_check_and_gets_no_token_unasked(ann: Person, member
     assert {each["name"] for each in found["checks"] if not each["passed"]} == {"email_verified"}
     assert (found["authenticated"], found["failure_code"]) == (True, None)
     assert found["token"]["access_token"] is None
-    assert found["account"]["role"] == "member"
+    assert found["account"]["role"] == "user"
     assert Session.objects.count() == before
     issued = data_of(ann.api.post(TRACE, body(member, issue_token=True)))
     assert Api(issued["token"]["access_token"]).get("/api/v1/auth/me").status_code == 200
