@@ -1,8 +1,8 @@
 """Schemathesis' hook module: its own check of refused data, less what this product takes on purpose.
 
-An empty query value means that the parameter was not sent, null in a body that the key was left out, and a scalar that can be
-read as what is wanted is read so (`"5"` as 5, 0 as false, a number as a moment in Unix seconds), as forms and older clients
-write them.
+An empty query value means that the parameter was not sent, and of one that is sent twice the last counts. Null in a body means
+that the key was left out. A scalar that can be read as what is wanted is read so (`"5"` as 5, 0 as false, a number as a moment in
+Unix seconds), as forms and older clients write them.
 
 Most requests of the corners that a schema has are values of a wrong type, each type in each place. One code refuses them all, so
 that the short form asks a third of them; the long one (`make fuzz`) asks all.
@@ -38,12 +38,17 @@ def filter_case(ctx: Any, case: Any) -> bool:
 
 @schemathesis.check
 def refuses_what_breaks_the_schema(ctx: Any, response: Any, case: Any) -> bool | None:
-    query = (case.query or {}).values()
-    if any(not value or value == [""] or _can_be_read(value) for value in query):
+    query = [_last(value) for value in (case.query or {}).values()]
+    if any(not value or _can_be_read(value) for value in query):
         return None
     if isinstance(case.body, dict) and any(_can_be_read(value) for value in _scalars(case.body)):
         return None
     return negative_data_rejection(ctx, response, case)
+
+
+def _last(value: Any) -> Any:
+    """Of a parameter that was sent twice, the last one counts."""
+    return value[-1] if isinstance(value, list) and value else value
 
 
 def _scalars(value: Any) -> Iterator[Any]:
