@@ -1,4 +1,4 @@
-"""G24: a thousand sockets follow one run that says two hundred things a second; a tenth of them never read. Who reads is told
+"""G24: a thousand sockets follow one run, which goes as fast as it can; a tenth of them never read. Who reads is told
 within a second and ends with what the database holds, who does not is let go, and the server's memory stays bounded.
 `python -m tests.load.g24_slow_readers [--short]`
 """
@@ -19,7 +19,6 @@ from tests.load.processes import processes
 from tests.load.servers import stand_alone
 
 SLOW = 10  # of so many sockets one never reads
-RATE = 200  # lines a second, as far as the machine carries them
 CHAIN = 400  # steps of one run; each says two lines
 
 
