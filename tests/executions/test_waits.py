@@ -392,21 +392,3 @@ def test_a_cancelled_run_leaves_no_question_open(actor: Actor, runner: Runner) -
         questions.answer(actor=colleague(actor, "boss@example.com", Role.MANAGER), question_id=question.id, given=YES)
     assert OpenQuestion.unscoped.get(id=question.id).closed_at is not None
     assert steps_of(accepted)["ask"].status == "cancelled"
-
-
-# -- merge -----------------------------------------------------------------------------------------------------------
-
-
-def test_the_first_way_to_arrive_goes_on_and_the_others_end_there(actor: Actor, runner: Runner) -> None:
-    nodes = {
-        "a": "start",
-        "slow": ("delay", {"seconds": 2}),
-        "quick": "start",
-        "join": ("merge", {"mode": "first"}),
-        "after": "start",
-    }
-    accepted = start(actor, flow(nodes, "a > slow", "a > quick", "slow > join", "quick > join", "join > after"))
-    until(lambda: "after" in steps_of(accepted), what="the step after the merge")
-    assert steps_of(accepted)["slow"].status == "waiting"
-    assert ended(accepted).status == "completed"
-    assert steps_of(accepted)["join"].output_data == {"quick": {}}
