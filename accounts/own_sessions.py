@@ -27,22 +27,30 @@ def alive(actor: Actor, *, now: datetime | None = None) -> QuerySet[Session]:
 
 
 def revoke(*, actor: Actor, session_id: UUID) -> None:
-    """End one of them, also the one at hand. Raises `SessionNotFound`, also for somebody else's and for one that has ended."""
+    """End one of them, also the one at hand, and trust its device no longer.
+
+    Raises `SessionNotFound`, also for somebody else's and for one that has ended.
+    """
     now = timezone.now()
     with transaction.atomic():
-        if not sessions.revoke(alive(actor, now=now).filter(pk=session_id), reason="revoked by its owner", now=now):
+        ending = alive(actor, now=now).filter(pk=session_id)
+        device = ending.values_list("fingerprint", flat=True).first()
+        if not sessions.revoke(ending, reason="revoked by its owner", now=now):
             raise SessionNotFound
+        _devices(actor).filter(fingerprint=device).delete()
         _note(actor, "auth.session.revoked", session_id, count=1)
 
 
 def revoke_others(*, actor: Actor) -> int:
-    """End all but the one at hand. Returns how many."""
+    """End all but the one at hand, and trust no other device any longer. Returns how many logins ended."""
     if actor.session_id is None:
         raise NotAuthenticated
     now = timezone.now()
     with transaction.atomic():
         others = alive(actor, now=now).exclude(pk=actor.session_id)
         ended = sessions.revoke(others, reason="revoked by its owner", now=now)
+        mine = Session.objects.filter(pk=actor.session_id).values("fingerprint")
+        _devices(actor).exclude(fingerprint__in=mine).delete()
         _note(actor, "auth.session.revoked", "all others", count=ended)
         return ended
 
@@ -78,14 +86,26 @@ def trusted_until(session: Session, *, now: datetime | None = None) -> datetime 
     return found.trusted_until if found is not None else None
 
 
-def trusted(actor: Actor) -> QuerySet[TrustedDevice]:
-    """The devices that are known again, newest first; lazily."""
-    return TrustedDevice.objects.filter(user_id=actor.user_id, trusted_until__gt=timezone.now()).order_by("-id")
+def distrust(session: Session) -> bool:
+    """Question the device of a login again as if it were new. Returns whether it was trusted."""
+    with transaction.atomic():
+        found = TrustedDevice.objects.filter(user_id=session.user_id, fingerprint=session.fingerprint)
+        if not found.delete()[0]:
+            return False
+        trail.record(
+            "auth.device.distrusted",
+            "revoke",
+            organization_id=session.organization_id,
+            user_id=session.user_id,
+            severity="low",
+            resource_type="user",
+            resource_id=session.user_id,
+        )
+    return True
 
 
-def distrust(*, actor: Actor, device_id: UUID) -> bool:
-    """Forget a device. Returns whether it was known."""
-    return TrustedDevice.objects.filter(user_id=actor.user_id, pk=device_id).delete()[0] > 0
+def _devices(actor: Actor) -> QuerySet[TrustedDevice]:
+    return TrustedDevice.objects.filter(user_id=actor.user_id)
 
 
 def _note(actor: Actor, event_type: str, resource_id: object, **about: object) -> None:

@@ -14,7 +14,7 @@ from accounts import homes, inputs, letters, links, logins, password_rules, proo
 from accounts.clients import Client
 from accounts.errors import WrongCredentials
 from accounts.events import PasswordChanged
-from accounts.models import LetterKind, PasswordRecord, Session, User
+from accounts.models import LetterKind, PasswordRecord, Session, TrustedDevice, User
 from accounts.pairs import TokenPair
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import InvalidInput
@@ -100,7 +100,10 @@ def change_here(
         if not _store(user, hashed, now=now, instead_of=before):
             raise WrongCredentials("This is not your present password.")
         others = Session.objects.filter(user_id=user.pk).exclude(pk=session.pk)
-        ended = sessions.revoke(others, reason="password changed", now=now) if end_others else 0
+        ended = 0
+        if end_others:
+            ended = sessions.revoke(others, reason="password changed", now=now)
+            TrustedDevice.objects.filter(user_id=user.pk).exclude(fingerprint=session.fingerprint).delete()
         changed(user.pk, "changed", organization_id=actor.organization_id)
     return now, ended
 

@@ -15,7 +15,7 @@ from accounts.clients import Client, line
 from accounts.errors import AccountInactive
 from accounts.events import LoginOpened, SessionRevoked
 from accounts.factors import Factor
-from accounts.models import Membership, RefreshToken, Session, User
+from accounts.models import Membership, RefreshToken, Session, TrustedDevice, User
 from accounts.rights import held_by
 from accounts.tokens import Claims, Standing, TokenKind
 from auterity.kernel.access import Actor, Role
@@ -129,7 +129,9 @@ def revoke_in(organization_id: UUID, user_ids: Iterable[UUID], *, reason: str, n
 
 
 def revoke_all(user_ids: Iterable[UUID], *, reason: str, now: datetime) -> int:
-    """End every login of these people and make every token issued so far worthless, also one being issued right now."""
+    """End every login of these people, make every token issued so far worthless, also one being issued right now, and trust
+    none of their devices any longer."""
     user_ids = list(user_ids)
+    TrustedDevice.objects.filter(user_id__in=user_ids).delete()
     User.objects.filter(id__in=user_ids).update(token_version=F("token_version") + 1)
     return revoke(Session.objects.filter(user_id__in=user_ids), reason=reason, now=now)

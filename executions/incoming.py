@@ -6,9 +6,6 @@ A caller sends data and nothing else: what runs is the published version. Every 
 from __future__ import annotations
 
 import hashlib
-import hmac
-import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,7 +20,7 @@ from auterity.kernel.access import Actor
 from auterity.kernel.errors import InvalidInput
 from engine.expressions import ExpressionError, ExpressionProblem, Scope, compile_expression, compile_template
 from engine.registry import NODES
-from executions import services
+from executions import call_proofs, services
 from executions.errors import WebhookRefused
 from executions.models import Execution, ExecutionStatus, Origin
 from executions.payloads import Payloads
@@ -35,11 +32,7 @@ from workflows.sealing import reveal
 log = structlog.get_logger(__name__)
 
 WEBHOOK = "webhook-trigger"
-SIGNATURE = "x-webhook-signature"
-TIMESTAMP = "x-webhook-timestamp"
-TOKEN = "x-webhook-token"  # noqa: S105  A header's name.
-KEYS = ("idempotency-key", "x-webhook-id")
-_NEVER_KEPT = {"authorization", "proxy-authorization", "cookie", SIGNATURE, TOKEN}
+KEYS = ("idempotency-key", "x-webhook-id", call_proofs.STANDARD_ID)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +71,8 @@ def door_of(*, workflow_id: UUID, node_id: str) -> Door:
 
 def admit(door: Door, *, raw: bytes, headers: Mapping[str, str]) -> None:
     """Check the caller's proof over the body as it came. Raises `WebhookRefused`, whatever is wrong."""
-    if door.config.authentication == "none":
-        return
-    proofs = _signatures if door.config.authentication == "hmac" else _tokens
-    secret = reveal(door.workflow.organization_id, door.config.secret).encode()
-    expected = hmac.digest(secret, raw, hashlib.sha256).hex().encode() if proofs is _signatures else secret
-    good = [hmac.compare_digest(each.encode(), expected) for each in proofs(door, headers)]
-    if not (secret and any(good) and _timely(door, headers)):
+    secret = reveal(door.workflow.organization_id, door.config.secret)
+    if not call_proofs.proves(door.config, secret, raw=raw, headers=headers):
         raise WebhookRefused
 
 
@@ -93,7 +81,7 @@ def accept(door: Door, call: IncomingCall) -> tuple[Execution, bool]:
 
     Raises `WorkflowNotFound`, `WorkflowInactive`, `InvalidInput`, and what `admission.admit` raises when there is too much to do.
     """
-    hidden = _NEVER_KEPT | {door.config.signature_header.lower()}
+    hidden = call_proofs.SECRETS | {door.config.signature_header.lower()}
     kept = {name: value for name, value in call.headers.items() if name not in hidden}
     seen = {"body": call.body, "headers": kept, "query": dict(call.query), "method": call.method}
     return once(
@@ -145,28 +133,6 @@ def _triggers_of(workflow_id: UUID, number: int) -> Mapping[str, Any]:
     return found
 
 
-def _signatures(door: Door, headers: Mapping[str, str]) -> list[str]:
-    given = (headers.get(name) for name in (door.config.signature_header.lower(), SIGNATURE))
-    return [each.removeprefix("sha256=") for each in given if each]
-
-
-def _tokens(_door: Door, headers: Mapping[str, str]) -> list[str]:
-    scheme, _, bearer = headers.get("authorization", "").partition(" ")
-    return [each for each in (headers.get(TOKEN, ""), bearer if scheme.lower() == "bearer" else "") if each]
-
-
-def _timely(door: Door, headers: Mapping[str, str]) -> bool:
-    """Whether the time of sending, where one is asked for or given, is near enough."""
-    name = door.config.timestamp_header.lower()
-    given = [headers.get(each) for each in (name, TIMESTAMP) if each and (each == name or each in headers)]
-    return all(
-        each is not None
-        and re.fullmatch(r"[0-9]{1,12}", each) is not None
-        and abs(time.time() - int(each)) <= door.config.tolerance_seconds
-        for each in given
-    )
-
-
 def _key(door: Door, seen: Mapping[str, Any]) -> str:
     """What a repeat of this call has too, hashed; empty when nothing tells repeats."""
     if door.config.deduplicate:
@@ -177,6 +143,8 @@ def _key(door: Door, seen: Mapping[str, Any]) -> str:
             raise InvalidInput.of("deduplicate", error.message) from error
         named = ["deduplicate", value]
     else:
-        value = next((seen["headers"][name] for name in KEYS if seen["headers"].get(name)), None)
+        signed = door.config.authentication == "standard-webhooks"  # Nobody can repeat such a call under another id.
+        names = (call_proofs.STANDARD_ID,) if signed else KEYS
+        value = next((seen["headers"][name] for name in names if seen["headers"].get(name)), None)
         named = ["header", value]
     return "" if value is None else hashlib.sha256(orjson.dumps(named, option=orjson.OPT_SORT_KEYS)).hexdigest()

@@ -10,6 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import members, rights, sessions, tiers, vouching
@@ -75,7 +76,8 @@ def configured(actor: Actor) -> SsoProvider:
 def configure(*, actor: Actor, said: Settings, now: dt.datetime | None = None) -> SsoProvider:
     """Set the provider up, or change it. Another issuer or client id asks for the secret anew, and another issuer ends links.
 
-    Making it compulsory ends the logins of members that came another way. Raises `PermissionDenied`, `FreshLoginRequired`,
+    Making it compulsory ends the logins of members that came another way; naming another issuer or client id, or switching it
+    off, ends those that came by it. The actor's own goes on. Raises `PermissionDenied`, `FreshLoginRequired`,
     `TierTooLow` or `InvalidInput`.
     """
     require(actor, Permission.ORGANIZATION_MANAGE)
@@ -103,6 +105,8 @@ def configure(*, actor: Actor, said: Settings, now: dt.datetime | None = None) -
         row.save()
         if row.is_required and row.is_active and not was_required:
             _end_other_logins(actor, now)
+        if moved or not row.is_active:
+            _end_its_logins(actor, now)
         trail.record(
             "sso.configured",
             "update",
@@ -121,9 +125,11 @@ def configure(*, actor: Actor, said: Settings, now: dt.datetime | None = None) -
     return row
 
 
-def remove(*, actor: Actor) -> None:
-    """Forget the provider with its links; whoever came by it proves themselves another way. Raises `SsoNotFound`,
-    `FreshLoginRequired` or `TierTooLow`."""
+def remove(*, actor: Actor, now: dt.datetime | None = None) -> None:
+    """Forget the provider with its links, and end the logins that came by it, but for the actor's own.
+
+    Raises `SsoNotFound`, `FreshLoginRequired` or `TierTooLow`.
+    """
     require(actor, Permission.ORGANIZATION_MANAGE)
     row = _of(actor.organization_id)
     tiers.require_action(actor, "connect_oauth")
@@ -138,6 +144,7 @@ def remove(*, actor: Actor) -> None:
             severity="medium",
             details={"issuer": row.issuer},
         )
+        _end_its_logins(actor, now or timezone.now())
         row.delete()
 
 
@@ -197,16 +204,20 @@ def check_domain(row: SsoProvider, person: Person) -> None:
 def check_login(membership: Membership, factors: Collection[Factor], proved_in: UUID | None) -> None:
     """What logins ask here (`accounts.vouching`). `proved_in` is where the factors were proved, None for just now.
 
-    An organization's provider vouches in that organization only. Raises `SsoElsewhere` or `SsoRequired`.
+    An organization's provider vouches in that organization only, and as long as it is in use: a login may wait for a second
+    factor meanwhile. Raises `SsoElsewhere`, `SsoRequired` or `SsoNotFound`.
     """
     by_provider = Factor.SSO in factors
+    in_use = SsoProvider.objects.of(membership.organization_id).filter(is_active=True)
     if by_provider and proved_in not in (None, membership.organization_id) and not vouching.OWN.intersection(factors):
         raise SsoElsewhere
     if by_provider and proved_in in (None, membership.organization_id):
+        if not in_use.exists():
+            raise SsoNotFound
         return
     if membership.role == Role.ADMIN.value:
         return
-    found = SsoProvider.objects.of(membership.organization_id).filter(is_required=True, is_active=True).first()
+    found = in_use.filter(is_required=True).first()
     if found is not None:
         raise SsoRequired(provider_id=str(found.pk))
 
@@ -255,13 +266,26 @@ def _checked(said: Settings) -> list[str]:
 def _end_other_logins(actor: Actor, now: dt.datetime) -> None:
     """Those of members who are no admins; the actor's own stays."""
     admins = Membership.objects.filter(organization_id=actor.organization_id, role=Role.ADMIN.value)
-    alive = Session.objects.filter(organization_id=actor.organization_id, revoked_at=None, expires_at__gt=now)
-    alive = alive.exclude(user_id__in=admins.values("user_id"))
-    found = alive.only("id", "factors")
-    ending = [each.pk for each in found if Factor.SSO not in each.factors and each.pk != actor.session_id]
-    sessions.revoke(
-        Session.objects.filter(pk__in=ending), reason="the organization's provider became compulsory", now=now
-    )
+    others = [row.pk for row in _alive(actor, now).exclude(user_id__in=admins.values("user_id")) if not _came_by(row)]
+    _end(others, "the organization's provider became compulsory", now)
+
+
+def _end_its_logins(actor: Actor, now: dt.datetime) -> None:
+    """Those that came by the provider, admins' too; the actor's own stays."""
+    _end([row.pk for row in _alive(actor, now) if _came_by(row)], "the organization's provider no longer vouches", now)
+
+
+def _alive(actor: Actor, now: dt.datetime) -> QuerySet[Session]:
+    found = Session.objects.filter(organization_id=actor.organization_id, revoked_at=None, expires_at__gt=now)
+    return found.exclude(pk=actor.session_id).only("id", "factors")
+
+
+def _came_by(session: Session) -> bool:
+    return Factor.SSO in session.factors
+
+
+def _end(ending: list[UUID], reason: str, now: dt.datetime) -> None:
+    sessions.revoke(Session.objects.filter(pk__in=ending), reason=reason, now=now)
 
 
 def _place(row: SsoProvider) -> str:

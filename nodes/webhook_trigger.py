@@ -18,13 +18,18 @@ _LITERAL: dict[str, Any] = {"x-literal": True}
 
 
 class Config(NodeConfig):
-    authentication: Annotated[Literal["none", "token", "hmac"], Field(json_schema_extra=_LITERAL)] = Field(
-        default="none", description="How a caller proves itself: not at all, by a token, or by signing the body."
+    authentication: Annotated[
+        Literal["none", "token", "hmac", "standard-webhooks"], Field(json_schema_extra=_LITERAL)
+    ] = Field(
+        default="none",
+        description="How a caller proves itself: not at all, by a token, by signing the body, or by signing id, time and body as "
+        "Standard Webhooks says.",
     )
     secret: Literal_ = Field(
         default="",
         repr=False,
-        description="The token or signing key. It can be written and not read back; while it is empty no call is let in.",
+        description="The token or signing key; whsec_… is a Standard Webhooks key in base64. It can be written, not read back; "
+        "while it is empty no call is let in.",
         json_schema_extra={"x-literal": True, "x-secret": True, "writeOnly": True},
     )
     signature_header: Literal_ = Field(

@@ -146,9 +146,10 @@ def test_a_trusted_device_is_not_questioned_for_being_new(admin: Actor, log_in_f
     told = AuditEvent.objects.of(admin).get(event_type="auth.device.trusted")
     assert (told.user_id, told.details["name"]) == (admin.user_id, "Tablet")
     assert "tablet" not in f"{session.fingerprint}{TrustedDevice.objects.get().fingerprint}"
-    device = own_sessions.trusted(admin).get()
-    assert own_sessions.distrust(actor=admin, device_id=device.pk)
+    assert own_sessions.distrust(session)
+    assert AuditEvent.objects.of(admin).filter(event_type="auth.device.distrusted").count() == 1
     assert own_sessions.trusted_until(session) is None
+    assert not own_sessions.distrust(session)
 
 
 @pytest.mark.django_db

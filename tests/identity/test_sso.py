@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import Membership, Session, User
 from auterity.kernel.access import Role
 from identity.models import ExternalIdentity, SsoProvider
+from tests.accounts.authenticator import enable
 from tests.api.people import PASSWORD, Api, Person, colleague, founder, logged_in
 from tests.identity.provider import CLIENT, SECRET, Account, Provider
 
@@ -199,6 +202,43 @@ def test_one_that_is_switched_off_or_of_nobody_leads_nowhere(ann: Person, provid
     assert api.post(BACK, provider.consent(way["authorization_url"])).status_code == 404
     assert api.get("/api/auth/sso/018f0000-0000-7000-8000-000000000000/authorize").status_code == 404
     assert User.objects.count() == 1
+
+
+@pytest.mark.parametrize("said", [{"is_active": False}, {"issuer": "https://another.example"}, None])
+def test_logins_end_with_the_provider_that_vouched_for_them(
+    ann: Person, member: Person, provider: Provider, said: dict[str, Any] | None
+) -> None:
+    provider_id = set_up(ann, provider)["id"]
+    came = came_back(Api(), provider, provider_id, Account(email="new@autodealer.example")).json()
+    assert (
+        came_back(
+            member.api, provider, provider_id, Account(sub="member", email="member@autodealer.example")
+        ).status_code
+        == 200
+    )
+    set_up(ann, provider, name="Renamed")
+    assert Api(came["access_token"]).get("/api/auth/me").status_code == 200
+    if said is None:
+        assert ann.api.delete(SSO).status_code == 204
+    else:
+        set_up(ann, provider, **said)
+    assert Api(came["access_token"]).get("/api/auth/me").status_code == 401
+    assert Api().post("/api/auth/refresh", {"refresh_token": came["refresh_token"]}).status_code == 401
+    assert member.api.get("/api/auth/me").status_code == 200  # It came by its password.
+    assert ann.api.get("/api/auth/me").status_code == 200
+
+
+def test_a_login_that_waits_for_a_second_factor_ends_with_its_provider(ann: Person, provider: Provider) -> None:
+    member = colleague(ann, "one@autodealer.example", Role.MEMBER)
+    app, _ = enable(member.actor, now=timezone.now() - timedelta(minutes=5))
+    provider_id = set_up(ann, provider)["id"]
+    account = Account(sub="one", email=member.email)
+    assert came_back(member.api, provider, provider_id, account).json()["action"] == "linked"
+    waiting = came_back(Api(), provider, provider_id, account).json()["mfa_token"]
+    set_up(ann, provider, is_active=False)
+    body = {"method": "totp", "mfa_token": waiting, "code": app.code()}
+    assert Api().post("/api/v1/enhanced/multi-factor", body).status_code == 404
+    assert Session.objects.filter(user_id=member.actor.user_id, factors__contains="sso").count() == 0
 
 
 def test_a_way_to_one_provider_is_not_finished_at_another(ann: Person, provider: Provider) -> None:

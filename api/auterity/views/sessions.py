@@ -42,7 +42,7 @@ class SessionsView(AuterityView):
         raises=[NotAuthenticated],
     )
     def delete(self, call: Call[None]) -> Answer:
-        """Their tokens die at once and their sockets close. The one at hand goes on."""
+        """Their tokens die at once, their sockets close and their devices are trusted no longer. The one at hand goes on."""
         return Answer(bodies.SessionsEnded(revoked_sessions=own_sessions.revoke_others(actor=call.actor)))
 
 
@@ -55,7 +55,7 @@ class SessionView(AuterityView):
         raises=[NotAuthenticated, SessionNotFound],
     )
     def delete(self, call: Call[None], session_id: UUID) -> Answer:
-        """Also the one at hand."""
+        """Also the one at hand. Its device is trusted no longer."""
         own_sessions.revoke(actor=call.actor, session_id=session_id)
         return Answer(None, 204)
 
@@ -77,6 +77,19 @@ class TrustDeviceView(AuterityView):
             logins.session_of(call.actor), days=call.body.days, name=call.body.device_name, now=timezone.now()
         )
         return Answer(bodies.DeviceTrusted(trusted_until=until))
+
+    @operation(
+        id="auth_distrust_device",
+        needs=PERSON,
+        summary="Question this device again",
+        answers={204: None},
+        raises=[NotAuthenticated],
+    )
+    def delete(self, call: Call[None]) -> Answer:
+        """Its next login is judged as if the device were new; the one at hand goes on. Trusted or not, the answer is the same.
+        Another device is trusted no longer when its login is ended."""
+        own_sessions.distrust(logins.session_of(call.actor))
+        return Answer(None, 204)
 
 
 class PoliciesView(AuterityView):

@@ -54,8 +54,9 @@ class WebhookView(AuterityView):
 
         The trigger's settings say how the caller proves itself: a token in `X-Webhook-Token` or as bearer, or
         `X-Webhook-Signature: sha256=<hex HMAC-SHA256 of the raw body>` (or the header it names), with `X-Webhook-Timestamp` in
-        unix seconds where a time of sending is wanted. A call that comes again (by the trigger's own rule, `Idempotency-Key`
-        or `X-Webhook-Id`) starts nothing and is answered with the first run.
+        unix seconds where a time of sending is wanted, or Standard Webhooks' `webhook-id`, `webhook-timestamp` and
+        `webhook-signature`. A call that comes again (by the trigger's own rule, `Idempotency-Key`
+        `X-Webhook-Id` or `webhook-id`) starts nothing and is answered with the first run.
         """
         door = incoming.door_of(workflow_id=workflow_id, node_id=node_id)
         raw = _raw(call.request)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import services
+from accounts import passwords, services
 from accounts.models import OrganizationPolicies, Session, TrustedDevice
 from tests.api.people import PASSWORD, Api, Person, logged_in, refusal
 
@@ -66,6 +66,37 @@ def test_a_device_is_trusted_for_at_most_thirty_days_by_a_fresh_login(ann: Perso
     refusal(ann.api.post("/api/auth/trust-device", {"days": 31}), 400, "VAL_001")
     Session.objects.update(fresh_at=None)
     refusal(ann.api.post("/api/auth/trust-device", {"days": 1}), 403, "AUTH_003")
+
+
+def test_a_device_is_trusted_no_longer_once_its_login_was_ended_or_its_owner_says_so(ann: Person) -> None:
+    def trust(days: int = 3) -> None:
+        ann.api.made("/api/auth/trust-device", {"days": days})
+
+    assert ann.api.delete("/api/auth/trust-device").status_code == 204
+    trust()
+    other = logged_in(ann.email)
+    lost = TrustedDevice.objects.get()
+    lost.pk, lost.fingerprint = None, "of another"
+    lost.save(force_insert=True)
+    Session.objects.filter(pk=other.actor.session_id).update(fingerprint="of another")
+    assert ann.api.delete(f"{SESSIONS}/{other.actor.session_id}").status_code == 204
+    assert [each.fingerprint for each in TrustedDevice.objects.all()] != ["of another"]
+    assert TrustedDevice.objects.count() == 1
+    lost.save(force_insert=True)
+    ann.api.delete(SESSIONS)
+    assert ann.api.get(SESSIONS).json()["sessions"][0]["trusted_until"] is not None
+    assert TrustedDevice.objects.count() == 1
+    assert ann.api.delete("/api/auth/trust-device").status_code == 204
+    assert (TrustedDevice.objects.count(), ann.api.get("/api/auth/me").status_code) == (0, 200)
+    trust()
+    passwords.change(
+        actor=ann.actor,
+        current_password=PASSWORD,
+        new_password="another good one 7",
+        dialect="auterity",
+        access_seconds=60,
+    )
+    assert TrustedDevice.objects.count() == 0
 
 
 # -- policies ----------------------------------------------------------------------------------------------------------
