@@ -13,12 +13,10 @@ from django.utils import timezone
 from accounts import guesses
 from accounts.clients import Client, line
 from accounts.credentials import LoginOutcome
-from accounts.events import LoginRefused
 from accounts.factors import Factor
 from accounts.models import LoginAttempt
 from accounts.risk import Assessment, fingerprint_of, network_of
 from audit import trail
-from auterity.kernel.events import publish
 from auterity.kernel.models import first_id_of
 
 _SEVERITY: Final = {
@@ -72,18 +70,6 @@ def record(
         risk_score=risk.score if risk else None,
         risk=risk.as_json() if risk else None,
     )
-    if outcome != LoginOutcome.SUCCESS:
-        publish(
-            LoginRefused(
-                user_id,
-                organization_id,
-                outcome,
-                method,
-                line(client.address, 64),
-                line(client.user_agent, 400),
-                risk.score if risk else None,
-            )
-        )
 
 
 def of(user_id: UUID) -> QuerySet[LoginAttempt]:

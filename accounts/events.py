@@ -91,29 +91,6 @@ class ApiKeyEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class LoginRefused(Event):
-    """A login was tried and did not get in. `outcome` is one of `LoginOutcome`; ids are None where nobody is known."""
-
-    user_id: UUID | None
-    organization_id: UUID | None
-    outcome: str
-    method: str
-    address: str
-    user_agent: str
-    risk_score: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SteppedUp(Event):
-    """Somebody proved themselves anew in a login that was open already."""
-
-    session_id: UUID
-    user_id: UUID
-    organization_id: UUID
-    factors: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class SecondFactorChanged(Event):
     """`change` is enabled, disabled, codes_made or code_used; `factor` is which."""
 

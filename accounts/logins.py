@@ -41,7 +41,6 @@ from accounts.errors import (
     NotAuthenticated,
     OrganizationNotFound,
 )
-from accounts.events import SteppedUp
 from accounts.factors import Factor
 from accounts.guesses import TooManyGuesses
 from accounts.mfa_tokens import PendingLogin
@@ -49,7 +48,6 @@ from accounts.models import Session, User
 from accounts.pairs import TokenPair
 from audit import trail
 from auterity.kernel.access import Actor
-from auterity.kernel.events import publish
 
 BY_CODE: Final = (Factor.TOTP, Factor.BACKUP_CODE, Factor.EMAIL_CODE)
 
@@ -193,7 +191,6 @@ def step_up(*, actor: Actor, factors: Collection[Factor], now: datetime | None =
             actor=actor,
             details={"factors": sorted(factors)},
         )
-        publish(SteppedUp(session.pk, actor.user_id, actor.organization_id, tuple(sorted(factors))))
     return now + sessions.FRESH
 
 

@@ -37,9 +37,8 @@ class PasskeySuspended(Event):
 
 @dataclass(frozen=True, slots=True)
 class IdentityLinked(Event):
-    """An account at a provider is somebody's from now on."""
+    """An account at a provider signs in to one that was there before."""
 
     identity_id: UUID
     user_id: UUID
-    organization_id: UUID
     issuer: str

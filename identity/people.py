@@ -77,6 +77,7 @@ def _linked(redeemed: Redeemed, of: SsoProvider | None, actor: Actor, now: dt.da
         raise LinkedElsewhere
     if identity is None:
         identity = _link(redeemed.person, of, actor.user_id, actor.organization_id)
+        publish(IdentityLinked(identity.pk, identity.user_id, redeemed.person.issuer))
     _noted(identity, redeemed.person, now)
     return _arrived(LINKED, identity, None, redeemed, of, actor, now)
 
@@ -88,6 +89,8 @@ def _let_in(redeemed: Redeemed, of: SsoProvider | None, client: Client, now: dt.
         with transaction.atomic():
             user, action = _newcomer(person, of)
             identity = _link(person, of, user.pk, of.organization_id if of is not None else None)
+            if action == LOGIN:
+                publish(IdentityLinked(identity.pk, user.pk, person.issuer))
     elif of is not None:
         sso.check_domain(of, person)
     pair = logins.open_login(
@@ -165,8 +168,6 @@ def _link(person: Person, of: SsoProvider | None, user_id: UUID, organization_id
     except IntegrityError:
         raise LinkedElsewhere from None
     home = organization_id or made.user.memberships.order_by("id").values_list("organization_id", flat=True).first()
-    if home is not None:
-        publish(IdentityLinked(made.pk, made.user_id, home, person.issuer))
     trail.record(
         "identity.linked",
         "create",

@@ -266,25 +266,27 @@ def _checked(said: Settings) -> list[str]:
 def _end_other_logins(actor: Actor, now: dt.datetime) -> None:
     """Those of members who are no admins; the actor's own stays."""
     admins = Membership.objects.filter(organization_id=actor.organization_id, role=Role.ADMIN.value)
-    others = [row.pk for row in _alive(actor, now).exclude(user_id__in=admins.values("user_id")) if not _came_by(row)]
-    _end(others, "the organization's provider became compulsory", now)
+    others = [row for row in _alive(actor, now).exclude(user_id__in=admins.values("user_id")) if not _came_by(row)]
+    _end(actor, others, "the organization's provider became compulsory", now)
 
 
 def _end_its_logins(actor: Actor, now: dt.datetime) -> None:
     """Those that came by the provider, admins' too; the actor's own stays."""
-    _end([row.pk for row in _alive(actor, now) if _came_by(row)], "the organization's provider no longer vouches", now)
+    its = [row for row in _alive(actor, now) if _came_by(row)]
+    _end(actor, its, "the organization's provider no longer vouches", now)
 
 
 def _alive(actor: Actor, now: dt.datetime) -> QuerySet[Session]:
     found = Session.objects.filter(organization_id=actor.organization_id, revoked_at=None, expires_at__gt=now)
-    return found.exclude(pk=actor.session_id).only("id", "factors")
+    return found.only("id", "factors")
 
 
 def _came_by(session: Session) -> bool:
     return Factor.SSO in session.factors
 
 
-def _end(ending: list[UUID], reason: str, now: dt.datetime) -> None:
+def _end(actor: Actor, found: Sequence[Session], reason: str, now: dt.datetime) -> None:
+    ending = [each.pk for each in found if each.pk != actor.session_id]
     sessions.revoke(Session.objects.filter(pk__in=ending), reason=reason, now=now)
 
 

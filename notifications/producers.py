@@ -7,31 +7,21 @@ what came together, and leaves a storm to the counting of `notifications.service
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from uuid import UUID
 
-from accounts.events import (
-    LoginOpened,
-    PasswordChanged,
-    QuotaNearlyUsed,
-    RightsChanged,
-    SecondFactorChanged,
-    TokenReused,
-)
-from accounts.models import Membership, Session
-from auterity.kernel.access import ROLE_PERMISSIONS, Permission, Role
+from accounts.events import QuotaNearlyUsed
+from auterity.kernel.access import Permission, Role, roles_with
 from auterity.kernel.events import listen
-from devices.events import DeviceRegistered, DeviceRevoked, DeviceSuspended
 from engine.waiting import Reason
 from executions.events import ExecutionsMoved, QuestionsAsked, WorkflowBraked, WorkflowBrakeReleased
 from executions.everywhere import FAILED, failures_of
 from executions.models import LogKind
 from executions.people import or_higher
 from executions.records import QuestionRow
-from identity.events import PasskeyAdded, PasskeySuspended
 from integrations.events import ConnectionBroken, WebhookGivenUp
 from notifications.models import Category, Severity
 from notifications.services import Notice, notify
+from workflows.events import CommentMentioned
 from workflows.models import Workflow
 
 EXCERPT = 500  # characters of an error that a notification shows
@@ -45,17 +35,8 @@ def subscribe() -> None:
     listen(WorkflowBrakeReleased, on_released)
     listen(WebhookGivenUp, on_webhook_given_up)
     listen(ConnectionBroken, on_connection_broken)
-    listen(LoginOpened, on_login)
-    listen(TokenReused, on_token_reused)
-    listen(PasskeyAdded, on_passkey_added)
-    listen(PasskeySuspended, on_passkey_suspended)
-    listen(DeviceRegistered, on_device_registered)
-    listen(DeviceSuspended, on_device_suspended)
-    listen(DeviceRevoked, on_device_revoked)
-    listen(PasswordChanged, on_password_changed)
-    listen(SecondFactorChanged, on_second_factor_changed)
-    listen(RightsChanged, on_rights_changed)
     listen(QuotaNearlyUsed, on_quota)
+    listen(CommentMentioned, on_mentioned)
 
 
 def on_moved(fact: ExecutionsMoved) -> None:
@@ -158,7 +139,7 @@ def on_released(fact: WorkflowBrakeReleased) -> None:
 def on_webhook_given_up(fact: WebhookGivenUp) -> None:
     notify(
         organization_id=fact.organization_id,
-        roles=_roles_with(Permission.INTEGRATION_MANAGE),
+        roles=roles_with(Permission.INTEGRATION_MANAGE),
         notice=Notice(
             Category.INTEGRATION,
             Severity.ERROR,
@@ -175,7 +156,7 @@ def on_webhook_given_up(fact: WebhookGivenUp) -> None:
 def on_connection_broken(fact: ConnectionBroken) -> None:
     notify(
         organization_id=fact.organization_id,
-        roles=_roles_with(Permission.INTEGRATION_MANAGE),
+        roles=roles_with(Permission.INTEGRATION_MANAGE),
         notice=Notice(
             Category.INTEGRATION,
             Severity.ERROR,
@@ -189,118 +170,25 @@ def on_connection_broken(fact: ConnectionBroken) -> None:
     )
 
 
-def on_login(fact: LoginOpened) -> None:
-    """A login from somewhere else than this person's logins so far. The first one ever is no news."""
-    earlier = Session.objects.filter(user_id=fact.user_id).exclude(id=fact.session_id)
-    if not earlier.exists() or earlier.filter(address=fact.address, user_agent=fact.user_agent).exists():
-        return
+def on_mentioned(fact: CommentMentioned) -> None:
+    """To whom a comment names, who may follow it to its place in the workflow."""
     notify(
         organization_id=fact.organization_id,
-        user_ids=[fact.user_id],
+        user_ids=fact.user_ids,
         notice=Notice(
-            Category.SECURITY,
-            Severity.WARNING,
-            "New login",
-            f"Somebody logged in as you from {fact.address or 'an unknown address'} with "
-            f"{fact.user_agent or 'an unknown client'}. "
-            "If that was not you, change your password: it ends every login.",
-            "/settings/security",
-            {"session_id": str(fact.session_id), "address": fact.address, "user_agent": fact.user_agent},
-            key=f"login:{fact.address}",
-            many="{count} new logins",
-        ),
-    )
-
-
-def on_token_reused(fact: TokenReused) -> None:
-    notify(
-        organization_id=fact.organization_id,
-        user_ids=[fact.user_id],
-        notice=Notice(
-            Category.SECURITY,
-            Severity.ERROR,
-            "A login was ended for safety",
-            "A token that had been used already was used again, as happens when somebody copied it. The login it belongs to has "
-            "ended. If you did not do this, change your password.",
-            "/settings/security",
-            {"session_id": str(fact.session_id)},
-        ),
-    )
-
-
-def on_password_changed(fact: PasswordChanged) -> None:
-    _tell_person(fact.user_id, "Password changed", "Your password was changed. If that was not you, choose a new one.")
-
-
-def on_passkey_added(fact: PasskeyAdded) -> None:
-    said = f"{fact.nickname} signs in to your account from now on. If that was not you, delete it and change your password."
-    _tell_person(fact.user_id, "A passkey was added", said)
-
-
-def on_passkey_suspended(fact: PasskeySuspended) -> None:
-    said = (
-        f"{fact.nickname} was used with a count that it had passed already, as happens when somebody copied it. It signs in no "
-        "more. Register a new one."
-    )
-    _tell_person(fact.user_id, "A passkey was suspended", said)
-
-
-def on_device_registered(fact: DeviceRegistered) -> None:
-    said = f"{fact.name} can sign in to your account by its own key. If that was not you, revoke it and change your password."
-    _tell_person(fact.user_id, "A device was registered", said)
-
-
-def on_device_suspended(fact: DeviceSuspended) -> None:
-    why = "An operator suspended it." if fact.by_operator else "Wrong signatures were sent in its name."
-    _tell_person(fact.user_id, "A device was suspended", f"{fact.name} signs in no more. {why}")
-
-
-def on_device_revoked(fact: DeviceRevoked) -> None:
-    said = f"{fact.name} signs in no more, and its logins have ended. If that was not you, change your password."
-    _tell_person(fact.user_id, "A device was revoked", said)
-
-
-SECOND_FACTOR = {
-    "enabled": "An authenticator app was set up for your account.",
-    "disabled": "The authenticator app of your account was removed.",
-    "codes_made": "New backup codes were made for your account; earlier ones work no more.",
-    "code_used": "A backup code of yours was used to log in.",
-}
-
-
-def on_second_factor_changed(fact: SecondFactorChanged) -> None:
-    said = SECOND_FACTOR.get(fact.change)
-    if said is not None:
-        _tell_person(fact.user_id, "Second factor", f"{said} If that was not you, change your password.")
-
-
-def _tell_person(user_id: UUID, title: str, text: str) -> None:
-    """In each organization that lets the person in: whichever they look at next."""
-    here = Membership.objects.filter(user_id=user_id, is_active=True).values_list("organization_id", flat=True)
-    for organization_id in here:
-        notify(
-            organization_id=organization_id,
-            user_ids=[user_id],
-            notice=Notice(Category.SECURITY, Severity.WARNING, title, text, "/settings/security", {}),
-        )
-
-
-def on_rights_changed(fact: RightsChanged) -> None:
-    rows = Membership.objects.filter(user_id=fact.user_id, organization_id=fact.organization_id)
-    found = rows.values_list("role", "custom_role__name", "organization__name").first()
-    if found is None:
-        return
-    built_in, custom, organization = found
-    role = custom or built_in
-    notify(
-        organization_id=fact.organization_id,
-        user_ids=[fact.user_id],
-        notice=Notice(
-            Category.SECURITY,
+            Category.MENTION,
             Severity.INFO,
-            "Your role changed",
-            f"You are {role} of {organization} now.",
-            data={"role": role},
+            "You were mentioned",
+            f"{fact.by_name} in '{fact.workflow_name}': {fact.excerpt}",
+            f"/workflows/{fact.workflow_id}",
+            {
+                "workflow_id": str(fact.workflow_id),
+                "comment_id": str(fact.comment_id),
+                "node_id": fact.node_id,
+                "by_user_id": str(fact.by_user_id),
+            },
+            key=f"mentioned:{fact.workflow_id}",
+            many="You were mentioned {count} times",
         ),
     )
 
@@ -311,7 +199,7 @@ def on_quota(fact: QuotaNearlyUsed) -> None:
     name = fact.counter.replace("_", " ")
     notify(
         organization_id=fact.organization_id,
-        roles=_roles_with(Permission.ORGANIZATION_MANAGE),
+        roles=roles_with(Permission.ORGANIZATION_MANAGE),
         notice=Notice(
             Category.QUOTA,
             Severity.ERROR if over else Severity.WARNING,
@@ -350,7 +238,7 @@ def _tell_owner(
     notify(
         organization_id=organization_id,
         user_ids=[owner_id],
-        roles=_roles_with(Permission.ORGANIZATION_MANAGE),
+        roles=roles_with(Permission.ORGANIZATION_MANAGE),
         notice=Notice(
             Category.WORKFLOW,
             severity,
@@ -361,7 +249,3 @@ def _tell_owner(
             key=key,
         ),
     )
-
-
-def _roles_with(permission: Permission) -> Iterable[Role]:
-    return [role for role, permissions in ROLE_PERMISSIONS.items() if permission in permissions]

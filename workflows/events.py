@@ -13,24 +13,6 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class WorkflowSaved(Event):
-    organization_id: UUID
-    workflow_id: UUID
-    version: int
-    user_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class WorkflowPublished(Event):
-    """Runs begin on this version from now on."""
-
-    organization_id: UUID
-    workflow_id: UUID
-    version: int
-    user_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
 class WorkflowEdited(Event):
     """What was recorded about a workflow in one commit, in order: edits of its draft, a save, or a publishing."""
 

@@ -15,11 +15,9 @@ from django.db.models.functions import Now
 from audit.trail import record
 from auterity.kernel.access import Actor, Permission, require
 from auterity.kernel.errors import RevisionConflict
-from auterity.kernel.events import publish
 from engine.graph import InvalidDefinition, compile_graph
 from workflows import selectors, triggers
 from workflows.errors import DefinitionRefused, PublishRefused
-from workflows.events import WorkflowPublished
 from workflows.log import record_published, record_saved
 from workflows.models import Workflow, WorkflowTestCase, WorkflowVersion
 from workflows.versions import add_version, keep, locked
@@ -105,7 +103,6 @@ def make_published(actor: Actor, workflow: Workflow, version: WorkflowVersion) -
     """Point a locked workflow at a version; the caller saves it. The version's own content is never touched."""
     workflow.published_version = version.number
     WorkflowVersion.objects.of(actor).filter(id=version.id).update(published_at=Now(), published_by=actor.user_id)
-    publish(WorkflowPublished(workflow.organization_id, workflow.id, version.number, actor.user_id))
     record(
         "workflow.published",
         "publish",

@@ -10,11 +10,9 @@ from django.db import transaction
 
 from auterity.kernel.access import Actor
 from auterity.kernel.errors import InvalidInput
-from auterity.kernel.events import publish
 from engine.graph import MAX_NODES, Problem, check
 from workflows.drafts import checksum, version_of
 from workflows.errors import DefinitionRefused, WorkflowNotFound
-from workflows.events import WorkflowSaved
 from workflows.merge import State
 from workflows.models import Workflow, WorkflowVersion
 from workflows.plans import turn_problems
@@ -48,7 +46,6 @@ def add_version(
         created_by_id=actor.user_id,
     )
     version.save(force_insert=True)
-    publish(WorkflowSaved(workflow.organization_id, workflow.id, workflow.version, actor.user_id))
     return version
 
 

@@ -98,6 +98,11 @@ ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
 }
 
 
+def roles_with(permission: Permission) -> list[Role]:
+    """The built-in roles that hold it."""
+    return [role for role, permissions in ROLE_PERMISSIONS.items() if permission in permissions]
+
+
 def shown_roles(role: Role) -> list[str]:
     """The list the documents show: an ordinary member is `user`; whoever has more shows both (001, Get Current User)."""
     if role is Role.VIEWER:

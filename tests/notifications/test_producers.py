@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
 
 from accounts import members, services
-from accounts.events import QuotaNearlyUsed
+from accounts.events import MemberJoined, QuotaNearlyUsed
 from auterity.kernel.access import Role
 from auterity.kernel.events import publish
 from executions.events import WorkflowBraked, WorkflowBrakeReleased
+from identity.events import IdentityLinked, PasskeyRemoved
 from integrations.models import WebhookDelivery
 from integrations.webhooks import _record
 from notifications import selectors
@@ -139,3 +140,49 @@ def test_a_limit_that_is_nearly_used_is_told_to_the_admins(ann: Person, member: 
     assert (nearly.category, nearly.severity, nearly.title) == ("quota", "warning", "A limit is nearly used up")
     assert full.message == "100 % of the monthly limit of ai tokens are used: 1,000 of 1,000."
     assert told(member) == told(otto) == []
+
+
+def test_who_is_named_in_a_comment_is_told_where(ann: Person, member: Person, viewer: Person) -> None:
+    workflow = made(ann, flow({"a": "start"}), "Leads")
+    body = {
+        "body": "Is this right, Bob?",
+        "node_id": "a",
+        "mentions": [str(member.actor.user_id), str(ann.actor.user_id)],
+    }
+    comment = ann.api.made(f"/api/workflows/{workflow}/comments", body)
+    (one,) = told(member)
+    assert (one.title, one.category, one.link) == ("You were mentioned", "mention", f"/workflows/{workflow}")
+    assert one.message.endswith("in 'Leads': Is this right, Bob?")
+    assert (one.data["comment_id"], one.data["node_id"]) == (comment["id"], "a")
+    assert told(ann) == told(viewer) == []
+
+
+def test_what_opens_doors_is_told_to_whom_it_belongs(ann: Person, member: Person) -> None:
+    other = colleague(ann, "two@example.com", Role.ADMIN)
+    ann.api.made("/api/organization/api-keys", {"name": "Reports", "scopes": ["workflow:read"]})
+    (one,) = told(ann)
+    assert (one.title, one.category) == ("An API key was made", "security")
+    assert "'Reports'" in one.message
+    assert (
+        ann.api.call("PUT", "/api/organizations/current/policies", {"policies": {"session_hours": 8}}).status_code
+        == 200
+    )
+    (one,) = told(other)
+    assert (one.title, one.data["policies"]) == ("Policies changed", ["session_hours"])
+    assert [each.title for each in told(ann)] == ["An API key was made"]
+    assert told(member) == []
+
+
+def test_somebody_who_joins_is_told_to_the_admins(ann: Person, member: Person) -> None:
+    joined = colleague(ann, "new@example.com", Role.MEMBER)
+    publish(MemberJoined(joined.actor.user_id, joined.actor.organization_id))
+    (one,) = told(ann)
+    assert (one.title, one.message) == ("Somebody joined", "new@example.com belongs to your organization now.")
+    assert told(member) == told(joined) == []
+
+
+def test_an_account_elsewhere_that_signs_in_from_now_on_and_a_passkey_that_does_not_are_told(ann: Person) -> None:
+    publish(IdentityLinked(uuid4(), ann.actor.user_id, "https://accounts.example"))
+    publish(PasskeyRemoved(uuid4(), ann.actor.user_id, ann.actor.organization_id, "My phone"))
+    assert [each.title for each in told(ann)] == ["A passkey was removed", "An account was linked"]
+    assert "https://accounts.example" in told(ann)[1].message
