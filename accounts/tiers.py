@@ -149,15 +149,6 @@ def current(actor: Actor, *, now: datetime | None = None) -> Tier:
     return tier_of(facts_of(actor), now=now or timezone.now())
 
 
-def require_tier(actor: Actor, tier: Tier, *, now: datetime | None = None) -> None:
-    """Raises `TierTooLow` naming what is missing."""
-    now, facts = now or timezone.now(), facts_of(actor)
-    held = tier_of(facts, now=now)
-    if RANKS[held] < RANKS[tier]:
-        missing = lacking(tier, facts, now=now)
-        raise TierTooLow(required_tier=tier.value, current_tier=held.value, missing=[each.value for each in missing])
-
-
 def tier_for(actor: Actor, action: str) -> Tier:
     """The tier that an action needs in the actor's organization."""
     rules = policies.of(actor.organization_id)

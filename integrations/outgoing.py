@@ -25,8 +25,6 @@ from integrations.connection_types import CONNECTION_TYPES
 from integrations.errors import MessageNotFound, MessageTemplateNotFound, ProviderNotConfigured
 from integrations.models import Channel, Connection, OutgoingMessage
 
-EMAIL_PROVIDERS = ("sendgrid", "aws_ses", "mailgun", "smtp", "console")
-SMS_PROVIDERS = ("twilio", "aws_sns", "messagebird", "console")
 CONSOLE = "console"  # keeps a message for operators to see, and sends nothing
 
 

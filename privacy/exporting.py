@@ -20,7 +20,6 @@ from privacy.models import DataExport, Subject
 
 KEY = "export/"  # how the key of an export's own file begins
 FORMAT = "auterity-data-export"
-_FILES = "artefacts.Artefact"
 
 Say = Callable[[int, int], None]  # percent, rows so far
 

@@ -32,7 +32,6 @@ STALE: Final = dt.timedelta(days=90)
 OLD_PASSWORD_DAYS: Final = 365
 MOST_ADMINS: Final = 0.34  # the share of people who administrate, from which on a look is worth it
 SAMPLES: Final = 10
-FRAMEWORKS: Final = ("soc2", "gdpr", "iso27001", "internal")
 PASS, FAIL, WARN, NOT_APPLICABLE = "pass", "fail", "warn", "not_applicable"
 
 

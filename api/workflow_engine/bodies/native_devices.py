@@ -16,7 +16,6 @@ Signature = Annotated[
     str, Field(max_length=200, description="Base64url: 64 bytes of Ed25519; of ECDSA with SHA-256 r and s, or DER.")
 ]
 DEVICE_ID = "018f3a52-7c1e-7d43-9b1a-2f6f0a7c5e11"
-CHALLENGE_ID = "018f3a52-7c1e-7d43-9b1a-2f6f0a7c5e12"
 
 
 class Push(BaseModel):
