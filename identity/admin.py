@@ -6,11 +6,13 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts.asking import asks
 from accounts.operators import AutocompleteFilter, CreatedFilter, KeptAdmin, RecordAdmin
+from identity import sso
 from identity.models import Ceremony, ExternalIdentity, OAuthGrant, OAuthState, Passkey, SsoProvider
 
 
@@ -69,6 +71,9 @@ class SsoProviderAdmin(KeptAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: SsoProvider, form: ModelForm[SsoProvider], change: bool) -> None:
+        sso.switched_by_operator(obj)
 
 
 @admin.register(ExternalIdentity)

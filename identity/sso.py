@@ -104,9 +104,9 @@ def configure(*, actor: Actor, said: Settings, now: dt.datetime | None = None) -
             )
         row.save()
         if row.is_required and row.is_active and not was_required:
-            _end_other_logins(actor, now)
+            _end_other_logins(actor.organization_id, now, but=actor.session_id)
         if moved or not row.is_active:
-            _end_its_logins(actor, now)
+            _end_its_logins(actor.organization_id, now, but=actor.session_id)
         trail.record(
             "sso.configured",
             "update",
@@ -144,8 +144,24 @@ def remove(*, actor: Actor, now: dt.datetime | None = None) -> None:
             severity="medium",
             details={"issuer": row.issuer},
         )
-        _end_its_logins(actor, now or timezone.now())
+        _end_its_logins(actor.organization_id, now or timezone.now(), but=actor.session_id)
         row.delete()
+
+
+def switched_by_operator(row: SsoProvider, *, now: dt.datetime | None = None) -> None:
+    """Store what the operators' site changed, whether it is in use and whether compulsory, with the logins that ends.
+
+    Their site writes into the trail.
+    """
+    now = now or timezone.now()
+    with transaction.atomic():
+        members.lock_organization(row.organization_id)
+        before = SsoProvider.objects.of(row.organization_id).get(pk=row.pk)
+        row.save(update_fields=["is_active", "is_required", "updated_at"])
+        if not row.is_active:
+            _end_its_logins(row.organization_id, now)
+        elif row.is_required and not (before.is_required and before.is_active):
+            _end_other_logins(row.organization_id, now)
 
 
 def try_out(*, actor: Actor) -> Tried:
@@ -263,21 +279,22 @@ def _checked(said: Settings) -> list[str]:
     return domains
 
 
-def _end_other_logins(actor: Actor, now: dt.datetime) -> None:
-    """Those of members who are no admins; the actor's own stays."""
-    admins = Membership.objects.filter(organization_id=actor.organization_id, role=Role.ADMIN.value)
-    others = [row for row in _alive(actor, now).exclude(user_id__in=admins.values("user_id")) if not _came_by(row)]
-    _end(actor, others, "the organization's provider became compulsory", now)
+def _end_other_logins(organization_id: UUID, now: dt.datetime, *, but: UUID | None = None) -> None:
+    """Those of members who are no admins."""
+    admins = Membership.objects.filter(organization_id=organization_id, role=Role.ADMIN.value)
+    others = _alive(organization_id, now).exclude(user_id__in=admins.values("user_id"))
+    ending = [row.pk for row in others if not _came_by(row) and row.pk != but]
+    _end(ending, "the organization's provider became compulsory", now)
 
 
-def _end_its_logins(actor: Actor, now: dt.datetime) -> None:
-    """Those that came by the provider, admins' too; the actor's own stays."""
-    its = [row for row in _alive(actor, now) if _came_by(row)]
-    _end(actor, its, "the organization's provider no longer vouches", now)
+def _end_its_logins(organization_id: UUID, now: dt.datetime, *, but: UUID | None = None) -> None:
+    """Those that came by the provider, admins' too."""
+    ending = [row.pk for row in _alive(organization_id, now) if _came_by(row) and row.pk != but]
+    _end(ending, "the organization's provider no longer vouches", now)
 
 
-def _alive(actor: Actor, now: dt.datetime) -> QuerySet[Session]:
-    found = Session.objects.filter(organization_id=actor.organization_id, revoked_at=None, expires_at__gt=now)
+def _alive(organization_id: UUID, now: dt.datetime) -> QuerySet[Session]:
+    found = Session.objects.filter(organization_id=organization_id, revoked_at=None, expires_at__gt=now)
     return found.only("id", "factors")
 
 
@@ -285,8 +302,7 @@ def _came_by(session: Session) -> bool:
     return Factor.SSO in session.factors
 
 
-def _end(actor: Actor, found: Sequence[Session], reason: str, now: dt.datetime) -> None:
-    ending = [each.pk for each in found if each.pk != actor.session_id]
+def _end(ending: list[UUID], reason: str, now: dt.datetime) -> None:
     sessions.revoke(Session.objects.filter(pk__in=ending), reason=reason, now=now)
 
 

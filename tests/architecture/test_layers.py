@@ -68,6 +68,8 @@ def test_a_server_starts_without_what_few_requests_need() -> None:
 def test_every_fact_that_is_told_is_heard() -> None:
     """A fact without a listener is a feature that somebody believes in and nobody has."""
     own = [each for each in Event.__subclasses__() if not each.__module__.startswith("tests.")]
-    found = [each for each in own if getattr(sys.modules[each.__module__], each.__name__) is each]  # Slots make a class anew.
+    found = [
+        each for each in own if getattr(sys.modules[each.__module__], each.__name__) is each
+    ]  # Slots make a class anew.
     assert len(found) > 20
     assert [each.__name__ for each in found if not events._listeners[each]] == []

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Membership, Session, User
@@ -225,6 +226,23 @@ def test_logins_end_with_the_provider_that_vouched_for_them(
     assert Api(came["access_token"]).get("/api/auth/me").status_code == 401
     assert Api().post("/api/auth/refresh", {"refresh_token": came["refresh_token"]}).status_code == 401
     assert member.api.get("/api/auth/me").status_code == 200  # It came by its password.
+    assert ann.api.get("/api/auth/me").status_code == 200
+
+
+@pytest.mark.parametrize("switched", [{"is_required": "on"}, {"is_active": "on", "is_required": "on"}])
+def test_operators_who_switch_a_provider_end_what_it_no_longer_lets_in(
+    ann: Person, member: Person, provider: Provider, switched: dict[str, str]
+) -> None:
+    provider_id = set_up(ann, provider)["id"]
+    came = came_back(Api(), provider, provider_id, Account(email="new@autodealer.example")).json()
+    operator = Client()
+    operator.force_login(User.objects.create_superuser("root@example.com", "pw", first_name="Ro", last_name="Ot"))
+    answer = operator.post(f"/admin/identity/ssoprovider/{provider_id}/change/", switched)
+    assert answer.status_code == 302
+    row = SsoProvider.objects.of(ann.actor).get()
+    assert (row.is_active, row.is_required, row.name) == ("is_active" in switched, True, "AutoDealer accounts")
+    assert Api(came["access_token"]).get("/api/auth/me").status_code == (200 if row.is_active else 401)
+    assert member.api.get("/api/auth/me").status_code == (401 if row.is_active else 200)
     assert ann.api.get("/api/auth/me").status_code == 200
 
 

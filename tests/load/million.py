@@ -1,0 +1,171 @@
+"""Everything that is read, with a thousand rows of each large kind stored and with a million: every GET of every dialect, and
+every list and search of the operators' site. What takes much longer than before, or long at all, is named.
+
+`python scripts/services.py run python -m tests.load.million [--short]`, on PostgreSQL. In full it stores about ten million rows,
+which takes minutes and gigabytes.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from tests.load.asked import operations
+from tests.load.gates import Figures
+from tests.load.servers import stand_alone
+
+FEW, MANY, MANY_SHORT = 1000, 1_000_000, 5000
+ROUNDS = 3
+SLOW_SECONDS = 0.5  # with a million stored
+TIMES, AT_LEAST_SECONDS = 4.0, 0.1  # as long as with a thousand, and no shorter than that
+
+Look = Callable[[], Any]
+
+
+def measure(short: bool) -> Figures:
+    from django.test import override_settings
+
+    many = MANY_SHORT if short else MANY
+    with override_settings(RATE_LIMITS=False, ALLOWED_HOSTS=["*"]):
+        looks = dict(_looks())
+        _store(FEW)
+        few, _ = _times(looks)
+        begun = time.monotonic()
+        _store(many)
+        stored = round(time.monotonic() - begun)
+        lots, crashed = _times(looks)
+    slower = {
+        name: [round(1000 * few[name]), round(1000 * seconds)]
+        for name, seconds in sorted(lots.items(), key=lambda each: -each[1])
+        if seconds > SLOW_SECONDS or (seconds > AT_LEAST_SECONDS and seconds > TIMES * few[name])
+    }
+    return {
+        "stored": many, "storing_s": stored, "looks": len(looks), "slower_ms": slower, "crashed": crashed,
+        "slowest_ms": round(1000 * max(lots.values())), "median_ms": round(1000 * statistics.median(lots.values()), 1),
+        "passed": not slower and not crashed and len(looks) > 200,
+    }  # fmt: skip
+
+
+def _looks() -> Iterator[tuple[str, Look]]:
+    from django.contrib import admin
+    from django.test import Client
+    from django.urls import reverse
+
+    from accounts.models import User
+    from tests.load.estate import estate
+
+    owner = estate("million", roles=True)
+    _give_a_row_of_each(owner)
+    for asked in operations():
+        if asked.method == "GET":
+            yield str(asked), partial(owner.owner.api.get, asked.filled(owner.id_for))
+    executions = f"/api/workflows/{owner.ids['workflow_id']}/executions"
+    for query in (
+        "?page=40&limit=25",
+        "?status=failed",
+        "?status=completed&limit=100",
+        "?started_after=2020-01-01T00:00:00Z",
+    ):
+        yield (
+            f"GET {executions.replace(owner.ids['workflow_id'], '{workflow_id}')}{query}",
+            partial(owner.owner.api.get, executions + query),
+        )
+    operator = Client()
+    operator.force_login(User.objects.create_superuser("root@example.com", "pw", first_name="Ro", last_name="Ot"))
+    yield "operators: start", partial(operator.get, reverse("admin:index"))
+    for model in admin.site._registry:
+        page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+        yield f"operators: {model._meta.label}", partial(operator.get, page)
+        yield f"operators: {model._meta.label} search", partial(operator.get, page + "?q=nothing-like-this")
+
+
+def _times(looks: dict[str, Look]) -> tuple[dict[str, float], list[str]]:
+    """Median seconds by name, and what answered with a server's error."""
+    found, crashed = {}, []
+    for name, look in looks.items():
+        took = []
+        for _ in range(ROUNDS):
+            begun = time.monotonic()
+            answer = look()
+            if answer.streaming:
+                answer.getvalue()
+            took.append(time.monotonic() - begun)
+            if took[-1] > 10 * SLOW_SECONDS:
+                break
+        found[name] = statistics.median(took)
+        if answer.status_code >= 500 and answer.status_code != 503:
+            crashed.append(name)
+    return found, crashed
+
+
+# -- storing ---------------------------------------------------------------------------------------------------------
+
+
+def _give_a_row_of_each(owner: Any) -> None:
+    from ai.models import AiUsage
+    from integrations.webhooks import enqueue_results
+
+    AiUsage.unscoped.create(
+        organization_id=owner.organization_id, provider="openai", model="m", prompt_tokens=1, completion_tokens=1,
+        cost_usd=0, duration_ms=1.0,
+    )  # fmt: skip
+    enqueue_results([(owner.organization_id, "https://hooks.example.com/x", {"n": 1})])
+
+
+def _store(count: int) -> None:
+    """So many of each large kind, in the database itself: copies of what the product wrote."""
+    from django.db import connection
+
+    from accounts.models import LoginAttempt
+    from ai.models import AiUsage
+    from audit.models import AuditEvent
+    from executions.models import Execution, ExecutionStatus
+    from integrations.models import OutgoingMessage, WebhookDelivery
+    from notifications.models import UserNotification
+    from tests.load.stored import copies
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 0")  # This connection is the looks' own too, until `RESET`.
+    run = Execution.unscoped.order_by("created_at").first()
+    assert run is not None
+    Execution.unscoped.filter(pk=run.pk).update(status=ExecutionStatus.COMPLETED, due_at=None)
+    copies(run, count - Execution.unscoped.count(), spread_seconds=86_400.0 * 30)
+    for model, numbered in (
+        (AuditEvent, "sequence"), (UserNotification, "seq"), (LoginAttempt, ""), (OutgoingMessage, ""),
+        (WebhookDelivery, ""), (AiUsage, ""),
+    ):  # fmt: skip
+        _multiply(model, numbered, count)
+    with connection.cursor() as cursor:
+        cursor.execute("RESET statement_timeout")
+
+
+def _multiply(model: Any, numbered: str, count: int) -> None:
+    from django.db import connection
+
+    rows = getattr(model, "unscoped", model._base_manager)
+    have = rows.count()
+    assert have, model
+    one = rows.order_by("pk").first()
+    columns = {each.column: f"t.{each.column}" for each in model._meta.concrete_fields}
+    columns["id"] = "gen_random_uuid()"
+    if "created_at" in columns:
+        columns["created_at"] = "t.created_at - n * interval '2 seconds'"
+    if "key" in columns:
+        columns["key"] = "''"
+    if numbered:
+        columns[numbered] = f"n + {100 + have}"
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(columns.values())} "  # noqa: S608  Ours.
+            f"FROM {table} t CROSS JOIN generate_series(1, {count - have}) AS n WHERE t.id = %s",
+            [one.pk],
+        )
+        cursor.execute(f"ANALYZE {table}")
+
+
+if __name__ == "__main__":
+    stand_alone("million", measure)
