@@ -80,7 +80,7 @@ def of(user_id: UUID) -> QuerySet[LoginAttempt]:
 def failed_since(user_id: UUID, since: datetime) -> int:
     """How many failed at one account since that moment."""
     wrong = (LoginOutcome.FAILED, LoginOutcome.LOCKED, LoginOutcome.BLOCKED)
-    return of(user_id).filter(outcome__in=wrong, created_at__gte=since).count()
+    return of(user_id).filter(pk__gte=first_id_of(since), outcome__in=wrong, created_at__gte=since).count()
 
 
 def locked_out_since(since: datetime) -> list[str]:

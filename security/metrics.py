@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -13,7 +14,6 @@ from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
 from accounts.models import Session
-from audit.models import AuditEvent
 from audit.selectors import Wanted, events_of
 from auterity.kernel.access import Actor, Permission, require
 from security import measures, upgrades
@@ -28,6 +28,7 @@ OPENED, REVOKED = "auth.login.success", "auth.session.ended"
 FAILED: Final = ("auth.login.failed", "auth.login.locked")
 BLOCKED, CHALLENGED = "auth.login.blocked", "auth.login.challenged"
 COUNTED: Final = (OPENED, *FAILED, BLOCKED, CHALLENGED, REVOKED, FIRED)
+MILLISECOND: Final = dt.timedelta(milliseconds=1)  # what ids of version 7 tell apart
 TOP: Final = 10
 
 
@@ -74,7 +75,10 @@ def dashboard(*, actor: Actor, period: str = "7d", now: dt.datetime | None = Non
     organization_id, until = actor.organization_id, now or timezone.now()
     length = PERIODS[period]
     since = until - length
-    counts, earlier = _counts(organization_id, since, until), _counts(organization_id, since - length, since)
+    hourly = length <= HOURLY_UP_TO
+    buckets = _buckets(organization_id, since, until, hourly=hourly)
+    counts: Counter[str] = sum(buckets.values(), Counter())
+    earlier = _counts(organization_id, since - length, since)
     incidents = SecurityIncident.objects.of(actor)
     opened = incidents.filter(created_at__gt=since, created_at__lte=until)
     before = incidents.filter(created_at__gt=since - length, created_at__lte=since).count()
@@ -104,7 +108,7 @@ def dashboard(*, actor: Actor, period: str = "7d", now: dt.datetime | None = Non
         ],
         rules=AlertRule.objects.of(actor).filter(enabled=True).count(),
         tiers=upgrades.spread(organization_id, people, now=until),
-        points=_points(organization_id, since, until, hourly=length <= HOURLY_UP_TO),
+        points=_points(organization_id, buckets, since, until, hourly=hourly),
         login_failed_percent=_change(_failed(counts), _failed(earlier)),
         incidents_percent=_change(opened.count(), before),
     )  # fmt: skip
@@ -114,8 +118,9 @@ def dashboard(*, actor: Actor, period: str = "7d", now: dt.datetime | None = Non
 
 
 def _between(organization_id: UUID, since: dt.datetime, until: dt.datetime) -> Any:
-    rows = AuditEvent.objects.of(organization_id).filter(event_type__in=COUNTED)
-    return rows.filter(Wanted(since=since).condition(), created_at__gt=since, created_at__lte=until).order_by()
+    """By their ids, which the trail is ordered by, and within the first and the last millisecond by the moment."""
+    rows = events_of(organization_id, Wanted(since=since, until=until + MILLISECOND)).filter(event_type__in=COUNTED)
+    return rows.filter(created_at__gt=since, created_at__lte=until).order_by()
 
 
 def _counts(organization_id: UUID, since: dt.datetime, until: dt.datetime) -> Counter[str]:
@@ -135,15 +140,31 @@ def _mean_hours(rows: Any) -> float | None:
     return round(sum(spans) / len(spans), 2) if spans else None
 
 
-def _points(organization_id: UUID, since: dt.datetime, until: dt.datetime, *, hourly: bool) -> list[Point]:
+def _buckets(
+    organization_id: UUID, since: dt.datetime, until: dt.datetime, *, hourly: bool
+) -> dict[dt.datetime, Counter[str]]:
+    """Events by hour or day, and by type."""
+    found: defaultdict[dt.datetime, Counter[str]] = defaultdict(Counter)
+    trunc = (TruncHour if hourly else TruncDay)("created_at", tzinfo=dt.UTC)
+    rows = _between(organization_id, since, until).values_list(trunc, "event_type").annotate(Count("id"))
+    for at, event_type, count in rows:
+        found[at][event_type] = count
+    return found
+
+
+def _points(
+    organization_id: UUID,
+    buckets: Mapping[dt.datetime, Counter[str]],
+    since: dt.datetime,
+    until: dt.datetime,
+    *,
+    hourly: bool,
+) -> list[Point]:
     """Every bucket from the one that `since` is in to that of `until`; empty ones are zero."""
     trunc = TruncHour if hourly else TruncDay
     found: defaultdict[dt.datetime, Counter[str]] = defaultdict(Counter)
-    logins = _between(organization_id, since, until).filter(event_type__in=(OPENED, *FAILED))
-    for at, event_type, count in logins.values_list(trunc("created_at", tzinfo=dt.UTC), "event_type").annotate(
-        Count("id")
-    ):
-        found[at]["login_success" if event_type == OPENED else "login_failed"] += count
+    for at, counts in buckets.items():
+        found[at] += Counter(login_success=counts[OPENED], login_failed=_failed(counts))
     for name, rows, column in (
         ("threats", Threat.objects.of(organization_id), "first_seen_at"),
         ("incidents", SecurityIncident.objects.of(organization_id), "created_at"),

@@ -9,6 +9,13 @@ import sys
 from typing import Any
 
 
+def id_at(moment: str) -> str:
+    """SQL for a UUID of version 7 (RFC 9562, section 5.7) of that moment, as the product makes them; lists go by it."""
+    milliseconds = f"lpad(to_hex(floor(extract(epoch FROM {moment}) * 1000)::bigint), 12, '0')"
+    chance = "md5(random()::text)"
+    return f"({milliseconds} || '7' || substr({chance}, 1, 3) || '8' || substr({chance}, 1, 15))::uuid"
+
+
 def copies(template: Any, count: int, *, spread_seconds: float = 0.0, lines: bool = True) -> None:
     """Store `count` copies of an execution with its steps and journal, accepted over the last `spread_seconds`."""
     from django.db import connection
@@ -16,7 +23,6 @@ def copies(template: Any, count: int, *, spread_seconds: float = 0.0, lines: boo
     from executions.models import Execution, ExecutionLog, ExecutionStep
 
     postgres = connection.vendor == "postgresql"
-    new_id = "gen_random_uuid()" if postgres else "lower(hex(randomblob(16)))"
     numbers = (
         f"(SELECT generate_series(1, {count}) AS n)"
         if postgres
@@ -25,6 +31,7 @@ def copies(template: Any, count: int, *, spread_seconds: float = 0.0, lines: boo
     part = spread_seconds / max(1, count)
     earlier = f"t.created_at - n * {part} * interval '1 second'" if postgres else "t.created_at"
     key = template.id if postgres else template.id.hex
+    new_id, its_id = (id_at(earlier), id_at("e.created_at")) if postgres else ("lower(hex(randomblob(16)))",) * 2
     with connection.cursor() as cursor:
         columns = _columns(Execution, id=new_id, created_at=earlier)
         cursor.execute(
@@ -34,7 +41,7 @@ def copies(template: Any, count: int, *, spread_seconds: float = 0.0, lines: boo
         )
         wanted: list[tuple[Any, dict[str, str]]] = [(ExecutionStep, {"execution_id": "e.id"})]
         if lines:
-            wanted.append((ExecutionLog, {"execution_id": "e.id", "id": new_id, "created_at": "e.created_at"}))
+            wanted.append((ExecutionLog, {"execution_id": "e.id", "id": its_id, "created_at": "e.created_at"}))
         for model, changed in wanted:
             columns = _columns(model, **changed)
             if model is ExecutionStep:
