@@ -74,3 +74,10 @@ def test_the_threat_model_names_tests_and_modules_that_there_are() -> None:
     paths = [each if "/" in each else f"tests/load/{each}.py" for each in named]
     assert len(paths) >= 30
     assert [each for each in paths if not list(ROOT.glob(each))] == []
+
+
+def test_every_setting_of_the_environment_is_told_to_who_runs_it() -> None:
+    read = set(re.findall(r'_read\.\w+\(\s*"([A-Z_]+)"', (ROOT / "auterity" / "env.py").read_text()))
+    told = "".join(path.read_text() for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md")))
+    assert len(read) > 30
+    assert sorted(name for name in read if not re.search(rf"\b{name}\b", told)) == []
