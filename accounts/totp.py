@@ -15,7 +15,6 @@ from typing import Final
 from urllib.parse import quote, urlencode
 from uuid import UUID
 
-import segno
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.hotp import HOTP
 from django.db import transaction
@@ -78,6 +77,8 @@ def begin(user: User, *, label: str = "", now: datetime) -> Setup:
         {"secret": encoded, "issuer": ISSUER, "algorithm": "SHA1", "digits": DIGITS, "period": STEP_SECONDS}
     )
     uri = f"otpauth://totp/{name}?{query}"
+    import segno  # Few ask for it, and it takes a while to load.
+
     svg = segno.make(uri, error="m").svg_inline(scale=4, border=4, light="#fff", title="Authenticator setup")
     return Setup(row.pk, encoded, uri, svg, row.expires_at)
 

@@ -57,7 +57,7 @@ def test_the_shell_and_the_packages_with_code_in_them_stay_importable_without_dj
 
 def test_a_server_starts_without_what_few_requests_need() -> None:
     """Each of these takes longer to load than a request to be answered, and is loaded by the first that needs it."""
-    late = ("webauthn", "openai", "openpyxl", "pypdf", "sqlglot", "celery")
+    late = ("webauthn", "openai", "openpyxl", "pypdf", "sqlglot", "celery", "segno")
     code = f"import sys, auterity.asgi, auterity.urls; print(*[each for each in {late} if each in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

@@ -13,7 +13,8 @@ import redis
 from structlog.testing import capture_logs
 
 from auterity.kernel import buckets
-from auterity.kernel.buckets import SECOND, Bucket, MemoryStore, RedisStore, SharedStore, Store
+from auterity.kernel.buckets import SECOND, Bucket, MemoryStore, Store
+from auterity.kernel.shared_buckets import AWAY_SECONDS, RedisStore, SharedStore
 
 REDIS = os.environ.get("REDIS_URL", "")
 ON_REDIS = pytest.mark.skipif(not REDIS, reason="needs Redis: set REDIS_URL")
@@ -206,6 +207,6 @@ def test_a_store_that_went_away_is_left_alone_for_a_while_and_then_used_again(na
         assert [store.take([bucket]).allowed for _ in range(10)] == [True] * 10
         assert flaky.asked == 4
         flaky.away = False
-        moment[0] += buckets.AWAY_SECONDS
+        moment[0] += AWAY_SECONDS
         assert not store.take([bucket]).allowed
     assert [each["event"] for each in logs] == ["rate_limits_away", "rate_limits_back"]
