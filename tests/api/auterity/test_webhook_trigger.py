@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hmac
 import json
 import threading
@@ -194,70 +193,6 @@ def test_a_good_proof_is_let_in(api: Api, config: dict[str, Any], headers: dict[
     assert post(path, **at(headers)).status_code == 202
     assert SECRET not in str(context())
     assert GOOD not in str(context())
-
-
-def standard(
-    sent_id: str = "msg_1", seconds: float = 0, *, key: bytes = b"k" * 24, body: bytes = BODY, version: str = "v1"
-) -> dict[str, str]:
-    """Standard Webhooks, as a sender would write it from the specification alone."""
-    sent_at = stamp(seconds)
-    mac = hmac.digest(key, f"{sent_id}.{sent_at}.".encode() + body, "sha256")
-    return {
-        "Webhook_Id": sent_id,
-        "Webhook_Timestamp": sent_at,
-        "Webhook_Signature": f"{version},{base64.b64encode(mac).decode()}",
-    }
-
-
-STANDARD = {"authentication": "standard-webhooks", "secret": "whsec_" + base64.b64encode(b"k" * 24).decode()}
-
-
-def test_a_standard_webhook_is_let_in_once(api: Api) -> None:
-    path = make(api, **STANDARD)
-    first, again = post(path, **standard()), post(path, **standard(seconds=-5))
-    assert (first.status_code, again.status_code) == (202, 202)
-    assert first.json() == again.json()
-    assert context()["headers"]["webhook-id"] == "msg_1"
-    assert "webhook-signature" not in context()["headers"]
-    moved = standard("msg_1") | {"Idempotency_Key": "another"}  # What nobody signed tells no repeats apart.
-    assert post(path, **moved).json() == first.json()
-    many = standard("msg_2")
-    many["Webhook_Signature"] = f"v1a,abc v1,AAAA {many['Webhook_Signature']}"  # While its sender changes keys.
-    assert post(path, **many).json() != first.json()
-    assert post(make(api, **STANDARD | {"secret": "plain"}), **standard(key=b"plain")).status_code == 202
-
-
-@pytest.mark.parametrize(
-    ("config", "headers"),
-    [
-        ({}, {}),
-        ({}, {"X_Webhook_Signature": GOOD}),
-        ({}, standard() | {"Webhook_Id": "msg_2"}),
-        ({}, standard() | {"Webhook_Id": ""}),
-        ({}, {name: value for name, value in standard().items() if name != "Webhook_Id"}),
-        ({}, standard() | {"Webhook_Timestamp": stamp(7)}),
-        ({}, {name: value for name, value in standard().items() if name != "Webhook_Timestamp"}),
-        ({}, standard(seconds=-400)),
-        ({}, standard(seconds=400)),
-        ({"tolerance_seconds": 5}, standard(seconds=-60)),
-        ({}, standard(key=b"another")),
-        ({}, standard(key=b"")),
-        ({}, standard(body=BODY + b" ")),
-        ({}, standard(version="v1a")),
-        ({}, standard(version="v2")),
-        ({}, standard("msg.1")),
-        ({}, standard() | {"Webhook_Signature": "v1," + "x " * 100 + standard()["Webhook_Signature"]}),
-        ({}, standard() | {"Webhook_Signature": standard()["Webhook_Signature"].removeprefix("v1,")}),
-        ({"secret": ""}, standard(key=b"")),
-        ({"secret": "whsec_"}, standard(key=b"")),
-        ({"secret": "whsec_no base64!"}, standard(key=b"")),
-    ],
-)
-def test_every_flaw_of_a_standard_webhook_gets_the_same_refusal(
-    api: Api, config: dict[str, Any], headers: dict[str, str]
-) -> None:
-    refusal(post(make(api, **STANDARD | config), **headers), 401, "AUTH_001")
-    assert not Execution.unscoped.exists()
 
 
 # -- where there is no such door -------------------------------------------------------------------------------------
