@@ -158,10 +158,21 @@ def on_identity_linked(fact: IdentityLinked) -> None:
 
 
 def on_api_key_made(fact: ApiKeyMade) -> None:
-    """To whoever made it: a key for a service account is made by a person, too."""
+    """To whoever made it, in the organization it opens: a key for a service account is made by a person, too."""
     name = ApiKey.objects.of(fact.organization_id).filter(pk=fact.key_id).values_list("name", flat=True).first()
     said = f"The key '{name}' was made in your login. If that was not you, revoke it and change your password."
-    _tell_person(fact.made_by, "An API key was made", said)
+    notify(
+        organization_id=fact.organization_id,
+        user_ids=[fact.made_by],
+        notice=Notice(
+            Category.SECURITY,
+            Severity.WARNING,
+            "An API key was made",
+            said,
+            "/settings/security",
+            {"key_id": str(fact.key_id)},
+        ),
+    )
 
 
 def on_member_joined(fact: MemberJoined) -> None:
