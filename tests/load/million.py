@@ -1,5 +1,5 @@
 """Everything that is read, with a thousand rows of each large kind stored and with a million: every GET of every dialect, and
-every list and search of the operators' site. What takes much longer than before, or long at all, is named.
+every list and search of the operators' site. What takes long fails; what takes much longer than before is told.
 
 `python scripts/services.py run python -m tests.load.million [--short]`, on PostgreSQL. In full it stores about ten million rows,
 which takes minutes and gigabytes.
@@ -21,8 +21,12 @@ FEW, MANY, MANY_SHORT = 1000, 1_000_000, 5000
 ROUNDS = 3
 SLOW_SECONDS = 0.5  # with a million stored
 SLOW_SEARCH_SECONDS = 1.0  # of operators, for a part of a word: every row is looked at
+SEARCH = " search"
 WHOLE = "GET /api/audit/export"  # It streams them all.
-TIMES, AT_LEAST_SECONDS = 4.0, 0.1  # as long as with a thousand, and no shorter than that
+TIMES, AT_LEAST_SECONDS = (
+    4.0,
+    0.1,
+)  # What takes so many times as long as with a thousand is told, if it is no shorter than that.
 
 Look = Callable[[], Any]
 
@@ -39,16 +43,16 @@ def measure(short: bool) -> Figures:
         _store(many)
         stored = round(time.monotonic() - begun)
         lots, crashed = _times(looks)
-    slower = {
-        name: [round(1000 * few[name]), round(1000 * seconds)]
-        for name, seconds in sorted(lots.items(), key=lambda each: -each[1])
-        if seconds > (SLOW_SEARCH_SECONDS if name.endswith(" search") else SLOW_SECONDS)
-        or (seconds > AT_LEAST_SECONDS and seconds > TIMES * few[name])
-    }
+    slow, grows = [], {}
+    for name, seconds in sorted(lots.items(), key=lambda each: -each[1]):
+        if seconds > (SLOW_SEARCH_SECONDS if name.endswith(SEARCH) else SLOW_SECONDS):
+            slow.append(name)
+        if seconds > AT_LEAST_SECONDS and seconds > TIMES * few[name]:
+            grows[name] = [round(1000 * few[name]), round(1000 * seconds)]
     return {
-        "stored": many, "storing_s": stored, "looks": len(looks), "slower_ms": slower, "crashed": crashed,
+        "stored": many, "storing_s": stored, "looks": len(looks), "slow": slow, "grows_ms": grows, "crashed": crashed,
         "slowest_ms": round(1000 * max(lots.values())), "median_ms": round(1000 * statistics.median(lots.values()), 1),
-        "passed": not slower and not crashed and len(looks) > 200,
+        "passed": not slow and not crashed and len(looks) > 200,
     }  # fmt: skip
 
 
@@ -82,7 +86,7 @@ def _looks() -> Iterator[tuple[str, Look]]:
     for model in admin.site._registry:
         page = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         yield f"operators: {model._meta.label}", partial(operator.get, page)
-        yield f"operators: {model._meta.label} search", partial(operator.get, page + "?q=nothing-like-this")
+        yield f"operators: {model._meta.label}{SEARCH}", partial(operator.get, page + "?q=nothing-like-this")
 
 
 def _times(looks: dict[str, Look]) -> tuple[dict[str, float], list[str]]:
