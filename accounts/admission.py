@@ -95,7 +95,7 @@ def let_in(
     ]
     judged = found.as_json() if found is not None else None
     with transaction.atomic():
-        vouching.ask_of_client(membership.user_id, client)
+        vouching.ask_last(membership, factors, client)
         standing = sessions.start(
             membership,
             client=client,

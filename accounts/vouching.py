@@ -15,9 +15,9 @@ from auterity.kernel.access import Actor
 # What is somebody's own, whichever organization they are in.
 OWN: Final = frozenset({Factor.PASSWORD, Factor.WEBAUTHN, Factor.OIDC})
 Check = Callable[[Membership, Collection[Factor], UUID | None], None]
-ClientCheck = Callable[[UUID, Client], None]
+LastCheck = Callable[[Membership, Collection[Factor], Client], None]
 _CHECKS: Final[list[Check]] = []
-_CLIENT_CHECKS: Final[list[ClientCheck]] = []
+_LAST_CHECKS: Final[list[LastCheck]] = []
 
 
 def ask_too(check: Check) -> None:
@@ -32,16 +32,17 @@ def ask(membership: Membership, factors: Collection[Factor], proved_in: UUID | N
         check(membership, factors, proved_in)
 
 
-def ask_of_client_too(check: ClientCheck) -> None:
-    """Have every login's client pass this in the transaction that opens the login. Called at start-up, by apps above."""
-    if check not in _CLIENT_CHECKS:
-        _CLIENT_CHECKS.append(check)
+def ask_last_too(check: LastCheck) -> None:
+    """Have every login pass this in the transaction that opens it: what it rests on is held there until it has opened, so that
+    who ends that at the same moment finds the login, and ends it too. Called at start-up, by apps above."""
+    if check not in _LAST_CHECKS:
+        _LAST_CHECKS.append(check)
 
 
-def ask_of_client(user_id: UUID, client: Client) -> None:
+def ask_last(membership: Membership, factors: Collection[Factor], client: Client) -> None:
     """Raises what the checks raise, which undoes the login."""
-    for check in _CLIENT_CHECKS:
-        check(user_id, client)
+    for check in _LAST_CHECKS:
+        check(membership, factors, client)
 
 
 def require_own(actor: Actor) -> None:

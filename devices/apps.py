@@ -9,9 +9,9 @@ class DevicesConfig(AppConfig):
     def ready(self) -> None:
         from django.core.checks import register
 
-        from accounts.vouching import ask_of_client_too
+        from accounts.vouching import ask_last_too
         from devices import proofs
         from devices.versions import check_settings
 
-        ask_of_client_too(proofs.check_client)
+        ask_last_too(proofs.check_client)
         register(check_settings)

@@ -6,6 +6,7 @@ Whether there is such a device, and how it stands, is told only to whoever signs
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
@@ -97,14 +98,13 @@ def prove_text(device: Device, signature: str, said: str, *, client: Client, now
         raise SignatureInvalid
 
 
-def check_client(user_id: UUID, client: Client) -> None:
-    """Whether a login may begin on this installation and device, in the transaction that opens it (`accounts.vouching`).
+def check_client(membership: Membership, _factors: Collection[Factor], client: Client) -> None:
+    """Whether a login may begin on this installation and device, both held (`accounts.vouching.ask_last`).
 
-    Both are held until that has committed: who ends one of them at the same moment finds the login, and ends it too. Raises
-    `DeviceRevoked` or `ClientInvalid`.
+    Raises `DeviceRevoked` or `ClientInvalid`.
     """
     if client.device_id is not None:
-        held = Device.objects.select_for_update().filter(pk=client.device_id, user_id=user_id).first()
+        held = Device.objects.select_for_update().filter(pk=client.device_id, user_id=membership.user_id).first()
         if held is None or held.status != Status.ACTIVE:
             raise DeviceRevoked
     if client.client_id is not None:

@@ -10,7 +10,7 @@ class IdentityConfig(AppConfig):
         from django.core.checks import register
 
         from accounts.factors import FACTORS, Factor, SecondFactor
-        from accounts.vouching import ask_too
+        from accounts.vouching import ask_last_too, ask_too
         from identity import selectors, sso
         from identity.checks import check_settings
         from identity.models import OAuthGrant, SsoProvider
@@ -18,6 +18,7 @@ class IdentityConfig(AppConfig):
 
         FACTORS.add(SecondFactor(Factor.WEBAUTHN, available=selectors.can_answer))
         ask_too(sso.check_login)
+        ask_last_too(sso.hold)
         HOLDERS.add(OAuthGrant, "sealed")
         HOLDERS.add(SsoProvider, "sealed")
         register(check_settings)

@@ -181,8 +181,9 @@ def _link(person: Person, of: SsoProvider | None, user_id: UUID, organization_id
 
 
 def _noted(identity: ExternalIdentity, person: Person, now: dt.datetime) -> None:
+    """The link may be gone by now, with its provider."""
     identity.email, identity.last_used_at = person.email, now
-    identity.save(update_fields=["email", "last_used_at", "updated_at"])
+    ExternalIdentity.objects.filter(pk=identity.pk).update(email=person.email, last_used_at=now, updated_at=now)
 
 
 def _arrived(

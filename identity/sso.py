@@ -14,6 +14,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import members, rights, sessions, tiers, vouching
+from accounts.clients import Client
 from accounts.factors import Factor
 from accounts.models import Membership, Session
 from audit import trail
@@ -134,6 +135,8 @@ def remove(*, actor: Actor, now: dt.datetime | None = None) -> None:
     row = _of(actor.organization_id)
     tiers.require_action(actor, "connect_oauth")
     with transaction.atomic():
+        if SsoProvider.objects.of(actor).select_for_update().filter(pk=row.pk).first() is None:
+            raise SsoNotFound
         trail.record(
             "sso.removed",
             "delete",
@@ -236,6 +239,15 @@ def check_login(membership: Membership, factors: Collection[Factor], proved_in: 
     found = in_use.filter(is_required=True).first()
     if found is not None:
         raise SsoRequired(provider_id=str(found.pk))
+
+
+def hold(membership: Membership, factors: Collection[Factor], _client: Client) -> None:
+    """Keep the provider in use until the login that rests on its word alone has opened. Raises `SsoNotFound`."""
+    if Factor.SSO not in factors or vouching.OWN.intersection(factors):
+        return
+    row = SsoProvider.objects.of(membership.organization_id).select_for_update(no_key=True).first()
+    if row is None or not row.is_active:
+        raise SsoNotFound
 
 
 # -- inside ----------------------------------------------------------------------------------------------------------

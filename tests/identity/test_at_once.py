@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from accounts import sessions
 from accounts.models import Session
 from identity.models import ExternalIdentity, Passkey
 from tests.api.people import Api, Person
 from tests.identity.authenticator import Authenticator
 from tests.identity.people import AUTHENTICATE, begun, completed, registered
-from tests.identity.provider import Provider
+from tests.identity.provider import Account, Provider
 from tests.identity.test_google import CALLBACK, way
+from tests.identity.test_sso import BACK, SSO, came_back, set_up
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -90,3 +92,33 @@ def test_a_newcomer_who_comes_twice_is_one(provider: Provider) -> None:
     assert {each.status_code for each in answers} <= {200, 409}
     assert 200 in {each.status_code for each in answers}
     assert ExternalIdentity.objects.count() == 1
+
+
+def test_a_login_that_opens_while_its_provider_is_taken_away_ends_with_it(
+    ann: Person, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever comes first, nobody stays in whom the provider let in."""
+    provider_id = set_up(ann, provider)["id"]
+    account = Account(email="new@autodealer.example")
+    assert came_back(Api(), provider, provider_id, account).status_code == 200
+    returned = provider.consent(
+        Api().get(f"/api/auth/sso/{provider_id}/authorize").json()["authorization_url"], account
+    )
+    opening, gone, start = threading.Event(), threading.Event(), sessions.start
+
+    def slowly(*about: Any, **more: Any) -> Any:
+        opening.set()
+        gone.wait(1)  # It is not gone while the login holds it.
+        return start(*about, **more)
+
+    def taken_away() -> Any:
+        opening.wait(10)
+        answer = ann.api.delete(SSO)
+        gone.set()
+        return answer
+
+    monkeypatch.setattr(sessions, "start", slowly)
+    came, removed = at_once([lambda: Api().post(BACK, returned), taken_away])
+    assert (came.status_code, removed.status_code) == (200, 204)
+    assert Session.objects.filter(factors__contains="sso", revoked_at=None).count() == 0
+    assert Api(came.json()["access_token"]).get("/api/auth/me").status_code == 401
