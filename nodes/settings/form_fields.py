@@ -161,8 +161,13 @@ def not_a_choice(field: FormField) -> Invalid:
 
 
 def _multiselect(field: FormField, value: Any) -> list[Any]:
-    given = value if isinstance(value, list) else [value]
-    return [_select(field, each) for each in given]
+    """Each choice once, in the order of naming."""
+    chosen: list[Any] = []
+    for each in value if isinstance(value, list) else [value]:
+        option = _select(field, each)
+        if option not in chosen:
+            chosen.append(option)
+    return chosen
 
 
 def _file(_field: FormField, value: Any) -> str:

@@ -115,6 +115,7 @@ def test_select_names_the_choices() -> None:
     assert one({"type": "select", "options": OPTIONS}, "old") == "f must be one of: new, 2."
     assert one({"type": "multiselect", "options": ["a", "b"]}, ["a", "c"]) == "f must be one of: a, b."
     assert one({"type": "multiselect", "options": ["a", "b"]}, "b") == ["b"]
+    assert one({"type": "multiselect", "options": ["a", "b"]}, ["b", "a", "b"]) == ["b", "a"]
 
 
 @pytest.mark.parametrize(
