@@ -19,6 +19,7 @@ from nodes.formats.dates import parse_day
 from nodes.settings.files import file_id
 from nodes.settings.text import Text
 
+MOST_CHOICES = 1000  # of one answer
 EMAIL = re.compile(r"[^\s@<>,;:\"()\[\]\\]{1,64}@(?:[^\s@<>,;:\"()\[\]\\.]{1,63}\.)+[^\s@<>,;:\"()\[\]\\.]{2,63}")
 _PHONE = re.compile(r"\+?[\d\s()./-]{5,30}(?:\s*(?:x|ext\.?)\s*\d{1,6})?", re.IGNORECASE)
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
@@ -162,8 +163,10 @@ def not_a_choice(field: FormField) -> Invalid:
 
 def _multiselect(field: FormField, value: Any) -> list[Any]:
     """Each choice once, in the order of naming."""
-    chosen: list[Any] = []
-    for each in value if isinstance(value, list) else [value]:
+    given, chosen = value if isinstance(value, list) else [value], []
+    if len(given) > MOST_CHOICES:  # Each is looked for among all.
+        raise Invalid(f"may name {MOST_CHOICES:,} choices.")
+    for each in given:
         option = _select(field, each)
         if option not in chosen:
             chosen.append(option)

@@ -116,6 +116,7 @@ def test_select_names_the_choices() -> None:
     assert one({"type": "multiselect", "options": ["a", "b"]}, ["a", "c"]) == "f must be one of: a, b."
     assert one({"type": "multiselect", "options": ["a", "b"]}, "b") == ["b"]
     assert one({"type": "multiselect", "options": ["a", "b"]}, ["b", "a", "b"]) == ["b", "a"]
+    assert one({"type": "multiselect", "options": ["a", "b"]}, ["a"] * 1001) == "f may name 1,000 choices."
 
 
 @pytest.mark.parametrize(
