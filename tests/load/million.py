@@ -23,10 +23,8 @@ SLOW_SECONDS = 0.5  # with a million stored
 SLOW_SEARCH_SECONDS = 1.0  # of operators, for a part of a word: every row is looked at
 SEARCH = " search"
 WHOLE = "GET /api/audit/export"  # It streams them all.
-TIMES, AT_LEAST_SECONDS = (
-    4.0,
-    0.1,
-)  # What takes so many times as long as with a thousand is told, if it is no shorter than that.
+# What takes so many times as long as with a thousand, and that many seconds, is told.
+TIMES, AT_LEAST_SECONDS = 4.0, 0.1
 
 Look = Callable[[], Any]
 
@@ -42,7 +40,9 @@ def measure(short: bool) -> Figures:
         begun = time.monotonic()
         _store(many)
         stored = round(time.monotonic() - begun)
-        lots, crashed = _times(looks)
+        lots, statuses = _times(looks)
+    crashed = [name for name, status in statuses.items() if status >= 500 and status != 503]
+    refused = [f"{status} {name}" for name, status in statuses.items() if status >= 400 and name not in crashed]
     slow, grows = [], {}
     for name, seconds in sorted(lots.items(), key=lambda each: -each[1]):
         if seconds > (SLOW_SEARCH_SECONDS if name.endswith(SEARCH) else SLOW_SECONDS):
@@ -51,6 +51,7 @@ def measure(short: bool) -> Figures:
             grows[name] = [round(1000 * few[name]), round(1000 * seconds)]
     return {
         "stored": many, "storing_s": stored, "looks": len(looks), "slow": slow, "grows_ms": grows, "crashed": crashed,
+        "refused": refused,
         "slowest_ms": round(1000 * max(lots.values())), "median_ms": round(1000 * statistics.median(lots.values()), 1),
         "passed": not slow and not crashed and len(looks) > 200,
     }  # fmt: skip
@@ -89,9 +90,9 @@ def _looks() -> Iterator[tuple[str, Look]]:
         yield f"operators: {model._meta.label}{SEARCH}", partial(operator.get, page + "?q=nothing-like-this")
 
 
-def _times(looks: dict[str, Look]) -> tuple[dict[str, float], list[str]]:
-    """Median seconds by name, and what answered with a server's error."""
-    found, crashed = {}, []
+def _times(looks: dict[str, Look]) -> tuple[dict[str, float], dict[str, int]]:
+    """Median seconds by name, and the status of the last answer: what was refused was not read."""
+    found, statuses = {}, {}
     for name, look in looks.items():
         took = []
         for _ in range(ROUNDS):
@@ -103,9 +104,8 @@ def _times(looks: dict[str, Look]) -> tuple[dict[str, float], list[str]]:
             if took[-1] > 10 * SLOW_SECONDS:
                 break
         found[name] = statistics.median(took)
-        if answer.status_code >= 500 and answer.status_code != 503:
-            crashed.append(name)
-    return found, crashed
+        statuses[name] = answer.status_code
+    return found, statuses
 
 
 # -- storing ---------------------------------------------------------------------------------------------------------
