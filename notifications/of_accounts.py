@@ -180,41 +180,38 @@ def on_member_joined(fact: MemberJoined) -> None:
     person = User.objects.filter(pk=fact.user_id).first()
     if person is None:
         return
-    notify(
-        organization_id=fact.organization_id,
-        roles=roles_with(Permission.ORGANIZATION_MANAGE),
-        except_for=fact.user_id,
-        notice=Notice(
-            Category.SECURITY,
-            Severity.INFO,
-            "Somebody joined",
-            f"{person.email} belongs to your organization now.",
-            "/organization/members",
-            {"user_id": str(fact.user_id)},
-            key="joined",
-            many="{count} people joined",
-        ),
+    said = Notice(
+        Category.SECURITY,
+        Severity.INFO,
+        "Somebody joined",
+        f"{person.email} belongs to your organization now.",
+        "/organization/members",
+        {"user_id": str(fact.user_id)},
+        key="joined",
+        many="{count} people joined",
     )
+    _tell_managers(fact.organization_id, said, but=fact.user_id)
 
 
 def on_policies_changed(fact: PoliciesChanged) -> None:
     """To whoever else manages the organization."""
-    notify(
-        organization_id=fact.organization_id,
-        roles=roles_with(Permission.ORGANIZATION_MANAGE),
-        except_for=fact.user_id,
-        notice=Notice(
-            Category.SECURITY,
-            Severity.WARNING,
-            "Policies changed",
-            f"Your organization demands something else from now on: {', '.join(sorted(fact.changes))}.",
-            "/organization/policies",
-            {"policies": sorted(fact.changes), "user_id": str(fact.user_id)},
-        ),
+    said = Notice(
+        Category.SECURITY,
+        Severity.WARNING,
+        "Policies changed",
+        f"Your organization demands something else from now on: {', '.join(sorted(fact.changes))}.",
+        "/organization/policies",
+        {"policies": sorted(fact.changes), "user_id": str(fact.user_id)},
     )
+    _tell_managers(fact.organization_id, said, but=fact.user_id)
 
 
 # -- inside -----------------------------------------------------------------------------------------------------------
+
+
+def _tell_managers(organization_id: UUID, said: Notice, *, but: UUID) -> None:
+    managers = roles_with(Permission.ORGANIZATION_MANAGE)
+    notify(organization_id=organization_id, roles=managers, except_for=but, notice=said)
 
 
 def _tell_person(user_id: UUID, title: str, text: str) -> None:
